@@ -1,0 +1,1 @@
+"""The workshop around the recipes: runner, lint, gallery and generated result tables."""

@@ -1,0 +1,1 @@
+"""What the recipes share: data, devices, training, metrics, results."""

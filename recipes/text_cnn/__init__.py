@@ -1,0 +1,1 @@
+"""Sentence classification with a convolutional network (Kim, EMNLP 2014)."""

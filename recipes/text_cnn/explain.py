@@ -1,0 +1,177 @@
+"""Which n-grams decided: an exact account of a sentence's class scores.
+
+The class scores of these networks are linear in the pooled features, and each pooled feature is
+the response of one filter to one n-gram (maximum) or the average of its responses (mean). So
+
+    score[c] = bias[c] + sum over filters and places of share[place, filter] * weight[filter, c]
+
+holds to the last bit of rounding, without any approximation by gradients. Every share is handed
+in equal parts to the words under the filter. Two more views: the n-grams that each filter likes
+best, and coloured text.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import pandas as pd
+
+from recipes.text_cnn.text import Encoder, token_lists
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Attributions of one sentence.
+
+    Attributes:
+        tokens: the words as read.
+        scores: float [tokens, classes], what each word adds to each class score.
+        bias: float [classes]; `scores.sum(0) + bias` is the network's output.
+        fired: list of (n-gram, class number, contribution), strongest first.
+    """
+
+    tokens: list[str]
+    scores: np.ndarray
+    bias: np.ndarray
+    fired: list[tuple[str, int, float]]
+
+
+class Explainer:
+    """Opens a network of `model.py` at its convolutions."""
+
+    def __init__(self, model: keras.Model, encoder: Encoder):
+        self.encoder = encoder
+        self.inputs = [tensor.name for tensor in model.inputs]
+        self.windows = [
+            layer for layer in model.layers if isinstance(layer, keras.layers.Conv1D)
+        ]
+        self.kernel, self.bias = (
+            keras.ops.convert_to_numpy(value) for value in model.get_layer("logits").weights
+        )
+        self.probe = keras.Model(model.inputs, [layer.output for layer in self.windows])
+
+    def activations(self, text: str) -> tuple[list[str], list[np.ndarray], list[int]]:
+        """Tokens, responses [places, filters] of each window, and the first token of place 0."""
+        tokens = token_lists([text], lower=False)[0]
+        words, pieces = self.encoder.encode([text]).padded(np.array([0]))
+        given = {"words": words, "pieces": pieces}
+        outputs = self.probe({name: given[name] for name in self.inputs})
+        outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+        offsets = []
+        border = max(layer.kernel_size[0] for layer in self.windows)
+        for layer in self.windows:
+            width = layer.kernel_size[0]
+            offsets.append(-((width - 1) // 2) if layer.padding == "same" else -border)
+        responses = [keras.ops.convert_to_numpy(out)[0] for out in outputs]
+        if not tokens:  # nothing but padding, which our network masks after the convolution
+            masked = [layer.padding == "same" for layer in self.windows]
+            responses = [r * (not m) for r, m in zip(responses, masked, strict=True)]
+        return tokens, responses, offsets
+
+    def explain(self, text: str) -> Explanation:
+        """Attribute the class scores of one sentence to its words."""
+        tokens, responses, offsets = self.activations(text)
+        count = len(tokens)
+        scores = np.zeros((max(count, 1), self.kernel.shape[1]))
+        bias = self.bias.astype(float).copy()
+        fired: dict[str, np.ndarray] = {}
+        row = 0
+        for layer, response, offset in zip(self.windows, responses, offsets, strict=True):
+            width, filters = layer.kernel_size[0], layer.filters
+            share = np.zeros_like(response, dtype=float)  # [places, filters]
+            peak = response.argmax(0)
+            share[peak, np.arange(filters)] = response.max(0)
+            contribution = share @ self.kernel[row : row + filters]
+            row += filters
+            if layer.padding == "same":  # ours: the mean follows the maximum
+                mean = response[:count] / max(count, 1)
+                contribution[: len(mean)] += mean @ self.kernel[row : row + filters]
+                row += filters
+            for place, added in enumerate(contribution):
+                first, last = place + offset, place + offset + width
+                covered = range(max(first, 0), min(last, count))
+                if not len(covered):
+                    bias += added  # a window of padding alone belongs to no word
+                    continue
+                for word in covered:
+                    scores[word] += added / len(covered)
+                gram = " ".join(tokens[word] for word in covered)
+                fired[gram] = fired.get(gram, 0) + added
+        ranked = []
+        for gram, added in fired.items():
+            centred = added - added.mean()
+            best = int(centred.argmax())
+            ranked.append((gram, best, float(centred[best])))
+        ranked.sort(key=lambda item: -item[2])
+        return Explanation(tokens, scores[:count], bias, ranked)
+
+    def strongest_ngrams(
+        self, texts, classes: list[str], filters: int = 8, examples: int = 5
+    ) -> pd.DataFrame:
+        """The n-grams that the most decisive filters respond to most.
+
+        Args:
+            texts: sentences to search.
+            classes: class names.
+            filters: rows of the table; those whose response moves the scores most.
+            examples: n-grams per row.
+
+        Returns:
+            Table with window, filter, class, pull (score per unit of response times mean peak
+            response) and n-grams.
+        """
+        best: dict[tuple[int, int], dict[str, float]] = {}
+        peaks = [np.zeros(layer.filters) for layer in self.windows]
+        for text in texts:
+            tokens, responses, offsets = self.activations(text)
+            for number, (response, offset) in enumerate(zip(responses, offsets, strict=True)):
+                width = self.windows[number].kernel_size[0]
+                places, values = response.argmax(0), response.max(0)
+                peaks[number] += values / len(texts)
+                for index, (place, value) in enumerate(zip(places, values, strict=True)):
+                    first = max(place + offset, 0)
+                    gram = " ".join(tokens[first : place + offset + width])
+                    seen = best.setdefault((number, index), {})
+                    seen[gram] = max(seen.get(gram, 0.0), float(value))
+        rows, row = [], 0
+        for number, layer in enumerate(self.windows):
+            weight = self.kernel[row : row + layer.filters]
+            row += layer.filters * (2 if layer.padding == "same" else 1)
+            centred = weight - weight.mean(axis=1, keepdims=True)
+            for index in range(layer.filters):
+                towards = int(centred[index].argmax())
+                grams = sorted(best.get((number, index), {}).items(), key=lambda item: -item[1])
+                rows.append(
+                    {
+                        "window": layer.kernel_size[0],
+                        "filter": index,
+                        "class": classes[towards],
+                        "pull": centred[index, towards] * peaks[number][index],
+                        "n-grams": " · ".join(gram for gram, _ in grams[:examples] if gram),
+                    }
+                )
+        table = pd.DataFrame(rows).sort_values("pull", ascending=False)
+        return table.head(filters).reset_index(drop=True)
+
+
+def coloured_html(explanation: Explanation, positive: int, classes: list[str]) -> str:
+    """A sentence as HTML, each word shaded by how far it pulls towards one class.
+
+    Blue pulls towards `classes[positive]`, orange away from it; the words are escaped, so markup
+    in a sentence is shown and never run.
+    """
+    centred = explanation.scores - explanation.scores.mean(axis=1, keepdims=True)
+    pull = centred[:, positive] if len(centred) else np.zeros(0)
+    scale = np.abs(pull).max(initial=1e-9)
+    spans = []
+    for token, value in zip(explanation.tokens, pull, strict=True):
+        colour = "33,113,181" if value > 0 else "230,110,20"
+        spans.append(
+            f'<span title="{value:+.2f}" style="background:rgba({colour},{abs(value) / scale:.2f});'
+            f'padding:1px 3px;border-radius:3px">{html.escape(token)}</span>'
+        )
+    head = f"<b>{html.escape(str(classes[positive]))}</b>"
+    return f'<div style="line-height:1.9">{head} &larr; {" ".join(spans)}</div>'

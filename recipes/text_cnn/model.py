@@ -1,0 +1,212 @@
+"""The networks: Kim's sentence CNN as the paper writes it, and ours with character n-grams.
+
+Kim, "Convolutional Neural Networks for Sentence Classification", EMNLP 2014.
+Everything here is `keras` and `keras.ops` alone, so it runs on TensorFlow, JAX and PyTorch.
+All networks take a dictionary of integers and return unnormalised class scores (logits):
+
+    {"words": int32 [batch, tokens], "pieces": int32 [batch, tokens, pieces]} -> [batch, classes]
+
+(Kim's network has no use for `pieces` and does not ask for them.) Number 0 is padding.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+PAPER_VARIANTS = ("rand", "static", "non-static", "multichannel")
+
+
+def kim_cnn(
+    vocabulary_size: int,
+    classes: int,
+    variant: str = "rand",
+    vectors: np.ndarray | None = None,
+    dimension: int = 300,
+    windows: tuple[int, ...] = (3, 4, 5),
+    filters: int = 100,
+    dropout: float = 0.5,
+    max_norm: float = 3.0,
+) -> keras.Model:
+    """The sentence CNN of Kim 2014, section 2, Figure 1.
+
+    Args:
+        vocabulary_size: word numbers, padding (0) and unknown (1) included.
+        classes: number of classes.
+        variant: "rand" (vectors learned from nothing), "static" (given and kept), "non-static"
+            (given and tuned) or "multichannel" (one of each).
+        vectors: float32 [vocabulary_size, dimension]; needed by all variants but "rand".
+        dimension: of the word vectors where none are given.
+        windows: filter widths h in words.
+        filters: feature maps per width.
+        dropout: share of the pooled features set to zero (section 2.1, equation 4).
+        max_norm: bound s on the L2 norm of each class's weight vector (section 2.1).
+
+    Raises:
+        ValueError: an unknown variant, or vectors missing or of another size.
+    """
+    if variant not in PAPER_VARIANTS:
+        raise ValueError(f"variant={variant!r}; choose one of {', '.join(PAPER_VARIANTS)}.")
+    if variant != "rand":
+        if vectors is None:
+            raise ValueError(f"variant={variant!r} starts from word vectors; give `vectors`.")
+        if len(vectors) != vocabulary_size:
+            raise ValueError(
+                f"vectors has {len(vectors)} rows for {vocabulary_size} word numbers; "
+                "make it with the same vocabulary."
+            )
+        dimension = vectors.shape[1]
+
+    def channel(tuned: bool, name: str) -> keras.layers.Layer:
+        start = (
+            keras.initializers.RandomUniform(-0.25, 0.25)
+            if vectors is None
+            else keras.initializers.Constant(vectors)
+        )
+        return keras.layers.Embedding(
+            vocabulary_size, dimension, embeddings_initializer=start, trainable=tuned, name=name
+        )
+
+    words = keras.Input((None,), dtype="int32", name="words")
+    # The authors pad both sides, so that every filter sees every word at every place. One zero more
+    # than theirs gives every filter a window of padding alone: longer padding then changes nothing,
+    # and a sentence's scores do not depend on the batch it came in.
+    border = max(windows)
+    padded = ops.pad(words, [[0, 0], [border, border]])
+    inside = ops.expand_dims(ops.cast(ops.not_equal(padded, 0), "float32"), -1)
+    channels = [channel(tuned=variant != "static", name="embedding")(padded)]
+    if variant == "multichannel":
+        channels.append(channel(tuned=False, name="static_embedding")(padded))
+    # "Each filter is applied to both channels and the results are added" (section 2.2). A
+    # convolution is linear, so adding the channels first gives the same sum for half the work.
+    matrix = (ops.add(*channels) if len(channels) > 1 else channels[0]) * inside
+    pooled = [
+        keras.layers.GlobalMaxPooling1D(name=f"max_over_time_{window}")(
+            keras.layers.Conv1D(filters, window, activation="relu", name=f"window_{window}")(matrix)
+        )
+        for window in windows
+    ]
+    features = keras.layers.Dropout(dropout, name="dropout")(ops.concatenate(pooled, axis=-1))
+    # Axis 0 runs over the features, so the norm bounded is that of each class's weight vector.
+    logits = keras.layers.Dense(
+        classes,
+        kernel_constraint=keras.constraints.MaxNorm(max_norm, axis=0),
+        dtype="float32",
+        name="logits",
+    )(features)
+    return keras.Model({"words": words}, logits, name=f"kim_cnn_{variant.replace('-', '_')}")
+
+
+@keras.saving.register_keras_serializable(package="text_cnn")
+class PieceEmbedding(keras.layers.Layer):
+    """A token's vector as the mean of its hashed character n-gram vectors.
+
+    Bojanowski et al. 2017, section 3.2 (they sum; the mean keeps short and long words on one
+    scale). Input int32 [batch, tokens, pieces], padded with 0; output [batch, tokens, dimension].
+    """
+
+    def __init__(self, buckets: int, dimension: int, scale: float = 0.2, **keywords):
+        super().__init__(**keywords)
+        self.buckets, self.dimension, self.scale = buckets, dimension, scale
+
+    def build(self, input_shape):
+        self.table = self.add_weight(
+            shape=(self.buckets, self.dimension),
+            initializer=keras.initializers.RandomUniform(-self.scale, self.scale),
+            name="table",
+        )
+
+    def call(self, pieces):
+        present = ops.expand_dims(ops.cast(ops.not_equal(pieces, 0), self.compute_dtype), -1)
+        total = ops.sum(ops.take(self.table, pieces, axis=0) * present, axis=-2)
+        return total / ops.maximum(ops.sum(present, axis=-2), 1)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.dimension)
+
+    def get_config(self):
+        own = {"buckets": self.buckets, "dimension": self.dimension, "scale": self.scale}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package="text_cnn")
+class MaskedMeanAndMax(keras.layers.Layer):
+    """Pool over the tokens that are there: [maximum ; mean].
+
+    Inputs: features [batch, tokens, filters], all at least 0, and the mask [batch, tokens, 1] of
+    1 and 0. Output [batch, 2 * filters]. The maximum is Kim's; the mean says how much of the
+    sentence agrees.
+    """
+
+    def call(self, features, mask):
+        features = features * mask
+        mean = ops.sum(features, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1)
+        return ops.concatenate([ops.max(features, axis=1), mean], axis=-1)
+
+    def compute_output_shape(self, features_shape, mask_shape=None):
+        return (features_shape[0], 2 * features_shape[-1])
+
+
+def subword_cnn(
+    vocabulary_size: int,
+    classes: int,
+    buckets: int = 20_000,
+    dimension: int = 128,
+    piece_dimension: int = 64,
+    windows: tuple[int, ...] = (1, 2, 3, 4),
+    filters: int = 100,
+    spatial_dropout: float = 0.3,
+    dropout: float = 0.5,
+    vectors: np.ndarray | None = None,
+) -> keras.Model:
+    """Kim's network with a second view of every word: its character n-grams.
+
+    Differences from the paper, each an arm of the ablation table: word vectors beside the mean of
+    hashed character n-gram vectors, whole vector components dropped (spatial dropout), windows of
+    1 to 4 words, mean pooling beside the maximum.
+
+    Args:
+        vocabulary_size: word numbers, padding (0) and unknown (1) included.
+        classes: number of classes.
+        buckets: hash buckets of the character n-grams, as in the `Encoder`.
+        dimension: of the word vectors.
+        piece_dimension: of the character n-gram vectors; 0 leaves them out.
+        windows: filter widths in words; filters: feature maps per width.
+        spatial_dropout: share of the vector components dropped for a whole sentence.
+        dropout: share of the pooled features dropped.
+        vectors: float32 [vocabulary_size, n] of outside word vectors, laid beside ours and tuned.
+    """
+    words = keras.Input((None,), dtype="int32", name="words")
+    pieces = keras.Input((None, None), dtype="int32", name="pieces")
+    mask = ops.expand_dims(ops.cast(ops.not_equal(words, 0), "float32"), -1)
+    uniform = keras.initializers.RandomUniform(-0.1, 0.1)
+    views = [
+        keras.layers.Embedding(
+            vocabulary_size, dimension, embeddings_initializer=uniform, name="word_vectors"
+        )(words)
+    ]
+    if piece_dimension:
+        views.append(PieceEmbedding(buckets, piece_dimension, name="piece_vectors")(pieces))
+    if vectors is not None:
+        # Brought to the scale of ours, or the larger of the two drowns the other.
+        spread = vectors.std() or 1.0
+        start = keras.initializers.Constant(vectors * (0.06 / spread))
+        views.append(
+            keras.layers.Embedding(
+                *vectors.shape, embeddings_initializer=start, name="outside_vectors"
+            )(words)
+        )
+    matrix = ops.concatenate(views, axis=-1) if len(views) > 1 else views[0]
+    matrix = keras.layers.SpatialDropout1D(spatial_dropout, name="spatial_dropout")(matrix) * mask
+    pooled = []
+    for window in windows:
+        convolution = keras.layers.Conv1D(
+            filters, window, padding="same", activation="relu", name=f"window_{window}"
+        )
+        pooled.append(MaskedMeanAndMax(name=f"pool_{window}")(convolution(matrix), mask))
+    features = keras.layers.Dropout(dropout, name="dropout")(ops.concatenate(pooled, axis=-1))
+    logits = keras.layers.Dense(
+        classes, kernel_initializer="zeros", dtype="float32", name="logits"
+    )(features)
+    return keras.Model({"words": words, "pieces": pieces}, logits, name="subword_cnn")
