@@ -114,17 +114,25 @@ def parse_overrides(recipe: Recipe, pairs: list[list[str]]) -> dict[str, Any]:
 
 
 def missing_data(data: Any) -> str:
-    """Why the published set `data` is not at hand; empty where it is, or is no published set."""
+    """Why the published set `data` cannot be had; empty where it can, or is no published set.
+
+    Fetches it: from the cache, a mirror folder or the network, as the run itself would.
+    """
     if not isinstance(data, str) or data == "sample":
         return ""
     from common import datasets
 
+    if data not in datasets.names():
+        return ""
     try:
-        if data not in datasets.names() or datasets.state(data) in ("cached", "in mirror"):
-            return ""
-        return f"{data} is neither in the cache {datasets.cache_folder()} nor in a mirror folder"
+        datasets.mirror_folder()
     except datasets.DatasetError as error:
         raise UsageError(str(error)) from None
+    try:
+        datasets.load(data)
+    except datasets.DatasetError as error:
+        return " ".join(str(error).split())
+    return ""
 
 
 def run_job(job: Job, root: Path, timeout: float | None) -> tuple[RunResult, BaseException | None]:

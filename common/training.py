@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
+import random
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -42,9 +44,11 @@ def fit(
         model: compiled and built (call it on one batch, or give it an Input). An optimizer with
             `use_ema=True` is validated, and ends, with the averaged weights.
         train: a function epoch (0, 1, ...) -> tf.data.Dataset, keras.utils.PyDataset or iterable
-            of batches. The order of an epoch's examples may depend on the seed and the epoch
-            only; that makes resuming exact. A dataset without shuffling may be given directly.
-            Batches of differing length need a tf.data.Dataset.
+            of batches, of known length unless steps_per_epoch is given. The order of an epoch's
+            examples may depend on the seed and the epoch only; that makes resuming exact. A
+            dataset without shuffling may be given directly. Batches of differing length need a
+            tf.data.Dataset; there, switch off autotune in its options where epochs are short
+            (closing an epoch's iterator then waits for its threads, for a second or more).
         validation: anything `model.evaluate` takes, arrays as a tuple. It picks the best epoch,
             so it must not be the test set.
         epochs: total number of epochs, those of a continued run included.
@@ -58,7 +62,8 @@ def fit(
         mode: "max", "min", or "auto" by the metric's name.
         restore_best: end with the best epoch's weights and not the last's.
         tensorboard: write event files to `output_dir/tensorboard`.
-        seed: all random generators are seeded anew from (seed, epoch) as each epoch begins.
+        seed: Python's, NumPy's and PyTorch's generators are seeded anew from (seed, epoch) as each
+            epoch begins; tf.data's and keras.random's operations need seeds of their own.
         settings: what else must be the same in a continued run (data fingerprint, batch size).
         log: receives one line an epoch; None is silent.
 
@@ -67,6 +72,8 @@ def fit(
         FloatingPointError: the loss became infinite or not a number.
     """
     log = log or (lambda line: None)
+    if tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise ValueError("tensorboard=True needs the package tensorboard: pip install tensorboard.")
     _check(model, epochs, steps_per_epoch, patience, mode, output_dir, tensorboard, seed)
     watched = validation is not None and (restore_best or patience is not None)
     sign = _sign(monitor, mode) if watched else 0
@@ -195,13 +202,17 @@ def _one_epoch(
     model: keras.Model, train: Any, epoch: int, steps: int | None, callbacks: _OneTraining
 ) -> tuple[dict[str, float], float | None]:
     """Train one epoch; return its metrics and the examples per second."""
-    data = _batches(train(epoch) if callable(train) else train, steps)
+    data, steps = _batches(train(epoch) if callable(train) else train, steps, model)
     started = time.perf_counter()
     with warnings.catch_warnings():
-        if steps is None:  # Keras warns although data of unknown length simply ended
-            warnings.filterwarnings("ignore", message="Your input ran out of data")
-        model.fit(data, epochs=epoch + 1, initial_epoch=epoch, steps_per_epoch=steps,
-                  verbose=0, shuffle=False, callbacks=callbacks)
+        action = "ignore" if steps is None else "error"
+        warnings.filterwarnings(action, message="Your input ran out of data")
+        try:
+            model.fit(data, epochs=epoch + 1, initial_epoch=epoch, steps_per_epoch=steps,
+                      verbose=0, shuffle=False, callbacks=callbacks)
+        except UserWarning as error:
+            raise ValueError(f"train({epoch}) gave fewer batches than steps_per_epoch={steps}; "
+                             "lower steps_per_epoch, or let the data repeat.") from error
     seconds = time.perf_counter() - started
     if callbacks.averages:
         _put_averages(model)
@@ -220,21 +231,45 @@ def _put_averages(model: keras.Model) -> None:
     set_values(model.trainable_variables, values_of(model.trainable_variables))
 
 
-def _batches(data: Any, steps: int | None) -> Any:
-    if hasattr(data, "element_spec"):  # tf.data: never more steps than asked, even if it repeats
-        return data if steps is None else data.take(steps)
+def _batches(data: Any, steps: int | None, model: keras.Model) -> tuple[Any, int | None]:
+    """One epoch's data as Keras takes it, and its number of batches where that must be told.
+
+    When TensorFlow asks for a batch after the last, the step fails only after it has counted
+    the optimizer's iterations and the dropout generators up: the learning rate's schedule runs
+    ahead and a resume is no longer exact. So there the number must be known.
+    """
     if isinstance(data, tuple):
         raise ValueError("train gives a tuple; give an iterable of (inputs, targets) batches, "
                          "such as tf.data.Dataset.from_tensor_slices(arrays).batch(32).")
-    if isinstance(data, keras.utils.PyDataset) or type(data).__module__.startswith("torch."):
-        return data
-    return (batch for batch in islice(data, steps))  # of plain iterables Keras takes generators
+    if hasattr(data, "element_spec"):
+        length = int(data.cardinality())
+        if steps is not None:  # never more than asked, even with several steps an execution
+            data = data.take(steps)
+        elif length == -1:
+            raise ValueError("train gives data that repeats without end; give steps_per_epoch.")
+        known = length >= 0
+    elif isinstance(data, keras.utils.PyDataset) or type(data).__module__.startswith("torch."):
+        known = True
+    else:  # of plain iterables Keras takes generators only
+        known = hasattr(data, "__len__")
+        steps = min(len(data), steps or len(data)) if known else steps
+        data = (batch for batch in islice(data, steps))
+    counts_ahead = keras.backend.backend() == "tensorflow" and model.steps_per_execution == 1
+    if counts_ahead and steps is None and not known:
+        raise ValueError(
+            "train gives data of unknown length. Give steps_per_epoch; or tell the dataset: "
+            "dataset.apply(tf.data.experimental.assert_cardinality(batches)); or compile the "
+            "model with steps_per_execution=2 or more."
+        )
+    return data, steps
 
 
 def _evaluate(model: keras.Model, validation: Any, callbacks: _OneTraining) -> dict[str, float]:
     arrays = validation if isinstance(validation, tuple) else (validation,)
     names = dict(zip(("x", "y", "sample_weight"), arrays, strict=False))
-    logs = model.evaluate(**names, verbose=0, return_dict=True, callbacks=callbacks)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Your input ran out of data")
+        logs = model.evaluate(**names, verbose=0, return_dict=True, callbacks=callbacks)
     return {f"val_{name}": float(value) for name, value in logs.items()}
 
 
@@ -272,7 +307,16 @@ def _sign(monitor: str, mode: str) -> int:
 
 
 def _seed_epoch(seed: int, epoch: int) -> None:
-    keras.utils.set_random_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
+    # Not keras.utils.set_random_seed: seeding TensorFlow empties its cache of prepared functions,
+    # which costs more than half a second an epoch. Keras's layers keep their own generators,
+    # except on PyTorch, whose dropout draws from the global one.
+    number = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+    random.seed(number)
+    np.random.seed(number)
+    if keras.backend.backend() == "torch":
+        import torch
+
+        torch.manual_seed(number)
 
 
 def _check(model: Any, epochs: Any, steps: Any, patience: Any, mode: str, output_dir: Any,

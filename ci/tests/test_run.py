@@ -194,14 +194,19 @@ def test_a_users_file_is_found_from_the_notebooks_folder(
 def test_missing_data_is_skipped_with_its_reason(
     project, tmp_path, fake_execute, monkeypatch, capsys
 ):
-    pytest.importorskip("common.datasets")
+    from common import datasets
+
+    def refuse(name):
+        raise datasets.DatasetError(f"{name} cannot be had:\n no network")
+
+    monkeypatch.setattr(datasets, "load", refuse)
     monkeypatch.setenv("RECIPES_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("RECIPES_MIRROR", raising=False)
     usual = ["tiny", "--root", str(project), "-o", str(tmp_path / "out")]
     presets = ["--preset", "quick", "--preset", "full", "--skip-missing", "-p", "SEED", "2"]
     assert missing_data("mr") and not missing_data("sample") and not missing_data("my.csv")
     assert main([*usual, *presets]) == 1  # quick is below its floor; full is skipped
-    assert "skipped: mr is neither in the cache" in capsys.readouterr().out
+    assert "skipped: mr cannot be had: no network" in capsys.readouterr().out
     states = {r.preset: r.state for r in summary.read(tmp_path / "out")}
     assert states == {"quick": "failed", "full": "skipped"}
     assert len(fake_execute) == 1

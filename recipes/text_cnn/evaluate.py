@@ -11,16 +11,16 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
-import keras
 import numpy as np
 
+from common.training import History
 from common.validation import DataError
-from recipes.text_cnn.batches import Batches, predict_logits
+from recipes.text_cnn.classifier import SentenceClassifier
 from recipes.text_cnn.data import Fold, TextData
 from recipes.text_cnn.linear import LinearNgrams
-from recipes.text_cnn.text import Encoder
-from recipes.text_cnn.train import Settings, train_ensemble, train_network
+from recipes.text_cnn.train import Settings, train_ensemble
 
 BASELINE = "tfidf-lr"
 
@@ -32,17 +32,27 @@ class FoldResult:
     number: int
     test: np.ndarray
     probabilities: dict[str, np.ndarray]
+    histories: tuple[History, ...] = ()
+    repeated: int = 0  # test texts that also stand in training
+
+    def correct(self, arm: str, labels: np.ndarray) -> np.ndarray:
+        """bool [test rows]: does `arm` say what `labels` (int [all rows]) does?"""
+        return self.probabilities[arm].argmax(1) == labels[self.test]
 
     def accuracy(self, arm: str, labels: np.ndarray) -> float:
-        """Share of test rows that `arm` labels as `labels` (int [all rows]) does."""
-        return float(np.mean(self.probabilities[arm].argmax(1) == labels[self.test]))
+        """Share of test rows that `arm` gets right."""
+        return float(self.correct(arm, labels).mean())
 
     def save(self, path: Path, key: str) -> None:
         """Write as .npz without pickles, aside first."""
-        aside = path.with_name(f".{path.name}.{os.getpid()}.partial.npz")
+        aside = path.with_name(f".{path.stem}.{os.getpid()}.partial.npz")
         path.parent.mkdir(parents=True, exist_ok=True)
         arms = {f"arm {name}": table for name, table in self.probabilities.items()}
-        np.savez_compressed(aside, number=self.number, test=self.test, key=key, **arms)
+        histories = np.array([history.model_dump_json() for history in self.histories], dtype=str)
+        np.savez_compressed(
+            aside, number=self.number, test=self.test, repeated=self.repeated, key=key,
+            histories=histories, **arms,
+        )
         os.replace(aside, path)
 
     @classmethod
@@ -50,84 +60,89 @@ class FoldResult:
         """Read what `save` wrote.
 
         Raises:
-            DataError: the file was made with other data or settings.
+            DataError: the file is damaged, or was made with other data or settings.
         """
-        with np.load(path, allow_pickle=False) as file:
-            if str(file["key"]) != key:
-                raise DataError(
-                    f"{path} was made with other data or settings than asked for now. Set "
-                    "RESUME = False to start anew, or name another OUTPUT_DIR."
+        start_anew = "Set RESUME = False to start anew, or name another OUTPUT_DIR."
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                if str(file["key"]) != key:
+                    raise DataError(f"{path} was made with other data or settings. {start_anew}")
+                arms = {name[4:]: file[name] for name in file.files if name.startswith("arm ")}
+                histories = tuple(History.model_validate_json(text) for text in file["histories"])
+                return cls(
+                    int(file["number"]), file["test"], arms, histories, int(file["repeated"])
                 )
-            arms = {n[4:]: file[n] for n in file.files if n.startswith("arm ")}
-            return cls(int(file["number"]), file["test"], arms)
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(f"{path} cannot be read ({error}). {start_anew}") from error
 
 
 def evaluate_fold(
     settings: Settings,
     data: TextData,
     fold: Fold,
-    output_dir: Path,
+    output_dir: str | Path,
     *,
     members: int = 3,
     linear_share: float = 0.5,
     seed: int = 0,
-    vectors: Callable[[Encoder], np.ndarray | None] = lambda encoder: None,
+    vectors: str | None = None,
     baseline: bool = True,
+    keep: bool = True,
     resume: bool = True,
+    tensorboard: bool = False,
     log: Callable[[str], None] | None = print,
-):
+) -> tuple[FoldResult, SentenceClassifier | None]:
     """Train on a fold and predict its test rows with every arm.
 
     Args:
-        settings: of the networks; for a variant of the paper one network is trained.
+        settings: of the networks.
         data, fold: the sentences and their division.
-        output_dir: checkpoints and the fold's result go to `output_dir/fold_<k>`.
-        members, linear_share: see `train_ensemble`; a paper variant is one network alone.
+        output_dir: everything goes to `output_dir/fold_<k>`.
+        members, linear_share, vectors: see `train_ensemble`.
         seed: of the first network.
-        vectors: gives the word vectors for a vocabulary, or None.
         baseline: also fit tf-idf + logistic regression.
-        resume: take a finished fold from its file and an unfinished one from its checkpoint.
+        keep: save the classifier beside the result.
+        resume: take a finished fold from its files and an unfinished one from its checkpoint.
+        tensorboard: write event files beside the checkpoints.
         log: receives progress lines.
 
     Returns:
-        The FoldResult, and the trained classifier with its histories, both None where the fold
-        was taken from its file.
+        The result, and the classifier (None for a finished fold that was not kept).
     """
     folder = Path(output_dir) / f"fold_{fold.number}"
-    key = f"{data.fingerprint} {settings.model_dump_json()} {members} {linear_share} {seed}"
-    path = folder / "result.npz"
+    path, kept = folder / "result.npz", folder / "classifier"
+    parts = [settings.model_dump_json(), members, linear_share, seed, vectors, fold.train.sum()]
+    key = " ".join(map(str, [data.fingerprint, *parts]))
     if resume and path.is_file():
-        return FoldResult.load(path, key), None, None
-    classes = len(data.classes)
-    test_texts = data.texts[fold.test]
-    arms: dict[str, np.ndarray] = {}
-    if settings.variant == "subword":
-        classifier, histories = train_ensemble(
-            settings, data, fold, folder, members=members, linear_share=linear_share, seed=seed,
-            resume=resume, log=log,
-        )
-        votes = classifier.votes(test_texts)
-        arms["one network"] = votes[0]
-        arms["networks averaged"] = np.mean(votes, axis=0)
-        arms["ours"] = arms["networks averaged"]
-        if classifier.linear:
-            arms["linear n-grams"] = classifier.linear.predict_proba(test_texts)
-            arms["ours"] = classifier.combine(votes, arms["linear n-grams"])
-    else:
-        classifier, histories, arms = None, None, {}
-        encoder = Encoder.fit(data.texts[fold.train], settings.minimum_count, settings.buckets)
-        encoded = encoder.encode(data.texts)
-        network, history = train_network(
-            settings, encoder, encoded, data.labels, fold.train, fold.validation, classes, folder,
-            seed=seed, vectors=vectors(encoder), resume=resume, fingerprint=data.fingerprint,
-            log=log,
-        )
-        batches = Batches(encoded, data.labels, fold.test, classes, 256, pieces=False)
-        logits = predict_logits(network, batches)
-        arms[settings.variant] = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+        result = FoldResult.load(path, key)
+        if kept.is_dir() or not keep:
+            return result, SentenceClassifier.load(kept) if kept.is_dir() else None
+    path.unlink(missing_ok=True)
+    classifier, histories = train_ensemble(
+        settings, data, fold, folder, members=members, linear_share=linear_share, seed=seed,
+        vectors=vectors, resume=resume, tensorboard=tensorboard, log=log,
+    )
+    texts = data.texts[fold.test]
+    votes = classifier.votes(texts)
+    linear = classifier.linear.predict_proba(texts) if classifier.linear else None
+    arms = {"ours": classifier.combine(votes, linear)}
+    if members > 1:
+        arms |= {"one network": votes[0], "networks averaged": votes.mean(axis=0)}
+    if linear is not None:
+        arms |= {"networks averaged": votes.mean(axis=0), "linear n-grams": linear}
     if baseline:
-        linear = LinearNgrams.fit(data.texts[fold.train], data.labels[fold.train], classes)
-        arms[BASELINE] = linear.predict_proba(test_texts)
-    result = FoldResult(fold.number, fold.test, arms)
+        train = fold.train
+        plain = LinearNgrams.fit(data.texts[train], data.labels[train], len(data.classes))
+        arms[BASELINE] = plain.predict_proba(texts)
+    if keep:
+        classifier.save(kept)
+    result = FoldResult(fold.number, fold.test, arms, tuple(histories), fold.repeated)
     result.save(path, key)
-    return result, classifier, histories
+    return result, classifier
+
+
+def pooled(results: list[FoldResult], arm: str, labels: np.ndarray) -> np.ndarray:
+    """bool [all test rows]: what `arm` got right, fold after fold."""
+    return np.concatenate([result.correct(arm, labels) for result in results])

@@ -1,8 +1,10 @@
-"""Tf-idf and logistic regression: the baseline, and a member of our ensemble that can be exported.
+"""Logistic regression over n-grams: the baseline, and a member of our ensemble.
 
-Wang and Manning, "Baselines and Bigrams", ACL 2012, showed how strong such models are on these
-very sets. scikit-learn fits the weights; `LinearNgrams.graph` computes the same probabilities
-inside a TensorFlow graph, so that a SavedModel holds the whole ensemble.
+The baseline is tf-idf of words and word pairs. The member weights every n-gram also by how much it
+tells of a class (the naive Bayes log-count ratio of Wang and Manning, "Baselines and Bigrams", ACL
+2012, section 2.3) and reads character n-grams too. scikit-learn fits the weights;
+`LinearNgrams.graph` computes the same probabilities inside a TensorFlow graph, so that a
+SavedModel holds the whole ensemble.
 """
 
 from __future__ import annotations
@@ -11,59 +13,56 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import normalize
 
 from recipes.text_cnn.text import chunks, tokenize
 
+WORDS, CHARACTERS = 0, 1  # the two blocks of features, each brought to length 1 on its own
+
 
 def ngrams(texts: tf.Tensor, characters: bool) -> tf.RaggedTensor:
-    """Lower-cased words and word pairs, and on wish the character 2- to 5-grams of each word.
+    """Lower-cased words and word pairs, or the character 2- to 5-grams of each word.
 
-    Character n-grams carry a leading "~", which no word has (the tokenizer sets it apart), and
-    pairs a space, so the three kinds never meet.
+    Character n-grams carry a leading "~", which no word has (the tokenizer sets it apart), so that
+    the two kinds never meet.
 
     Returns:
         Ragged string tensor [sentences, (n-grams)], with repetitions.
     """
     tokens = tokenize(texts)
     tokens = tokens.with_flat_values(tf.strings.lower(tokens.flat_values, encoding="utf-8"))
-    kinds = [tokens, tf.strings.ngrams(tokens, 2, separator=" ")]
-    if characters:
-        marked = tf.strings.join(["<", tokens.flat_values, ">"])
-        letters = tf.strings.unicode_split(marked, "UTF-8", errors="replace")
-        grams = tf.concat(
-            [tf.strings.ngrams(letters, width, separator="") for width in (2, 3, 4, 5)], axis=1
-        )
-        grams = grams.with_flat_values(tf.strings.join(["~", grams.flat_values]))
-        per_sentence = tf.RaggedTensor.from_row_splits(grams, tokens.row_splits)
-        kinds.append(per_sentence.merge_dims(1, 2))
-    return tf.concat(kinds, axis=1)
-
-
-def _as_lists(texts, characters: bool) -> list[list[bytes]]:
-    lists: list[list[bytes]] = []
-    for chunk in chunks(texts):
-        lists.extend(ngrams(chunk, characters).to_list())
-    return lists
-
-
-def _same(item):
-    return item
+    if not characters:
+        return tf.concat([tokens, tf.strings.ngrams(tokens, 2, separator=" ")], axis=1)
+    marked = tf.strings.join(["<", tokens.flat_values, ">"])
+    letters = tf.strings.unicode_split(marked, "UTF-8", errors="replace")
+    grams = tf.concat(
+        [tf.strings.ngrams(letters, width, separator="") for width in (2, 3, 4, 5)], axis=1
+    )
+    grams = grams.with_flat_values(tf.strings.join(["~", grams.flat_values]))
+    return tf.RaggedTensor.from_row_splits(grams, tokens.row_splits).merge_dims(1, 2)
 
 
 class LinearNgrams:
-    """Logistic regression over tf-idf weighted n-grams, the same in scikit-learn and in a graph."""
+    """Logistic regression over weighted n-grams, the same in scikit-learn and in a graph."""
 
-    def __init__(self, terms: np.ndarray, idf: np.ndarray, weights: np.ndarray, bias: np.ndarray,
-                 characters: bool):
+    def __init__(
+        self,
+        terms: np.ndarray,
+        scales: np.ndarray,
+        weights: np.ndarray,
+        bias: np.ndarray,
+        words: int,
+    ):
         """Args:
-        terms: bytes [features], the n-grams; idf: float32 [features].
+        terms: bytes [features], the n-grams; the first `words` of them are words and pairs.
+        scales: float32 [features], by which 1 + log(count) is multiplied.
         weights: float32 [features, classes]; bias: float32 [classes].
-        characters: whether character n-grams are among the terms.
         """
-        self.terms, self.idf, self.weights, self.bias = terms, idf, weights, bias
-        self.characters = characters
+        self.terms, self.scales, self.weights, self.bias = terms, scales, weights, bias
+        self.words = int(words)
         self._table = tf.lookup.StaticHashTable(
             tf.lookup.KeyValueTensorInitializer(
                 tf.constant(terms.tolist()), tf.range(len(terms), dtype=tf.int64)
@@ -72,59 +71,81 @@ class LinearNgrams:
         )
 
     @classmethod
-    def fit(cls, texts, labels: np.ndarray, classes: int, characters: bool = False,
-            inverse_regularisation: float = 10.0) -> LinearNgrams:
+    def fit(
+        cls,
+        texts,
+        labels: np.ndarray,
+        classes: int,
+        *,
+        bayes_weights: bool = False,
+        inverse_regularisation: float | None = None,
+    ) -> LinearNgrams:
         """Fit on texts and int labels [texts] in 0 .. classes - 1.
 
         Args:
-            characters: add character n-grams (those seen in two sentences or more).
-            inverse_regularisation: scikit-learn's C.
+            bayes_weights: weight n-grams by their naive Bayes ratio and read character n-grams
+                too (our member); False is plain tf-idf of words and pairs (the baseline).
+            inverse_regularisation: scikit-learn's C; None takes 10 for plain tf-idf, 5 with
+                Bayes weights.
 
         Raises:
             ValueError: fewer than two classes occur in `labels`.
         """
-        lists = _as_lists(texts, characters)
-        vectorizer = TfidfVectorizer(
-            analyzer=_same, sublinear_tf=True, dtype=np.float32, min_df=1
-        )
-        matrix = vectorizer.fit_transform(lists)
-        terms = np.array(vectorizer.get_feature_names_out(), dtype=object)
-        if characters:
-            seen = np.asarray((matrix > 0).sum(axis=0)).ravel()
-            single = np.array([term.startswith(b"~") for term in terms]) & (seen < 2)
-            terms, kept = terms[~single], np.flatnonzero(~single)
-            matrix = matrix[:, kept]
-        else:
-            kept = np.arange(len(terms))
-        matrix = _unit_rows(matrix)
-        model = LogisticRegression(C=inverse_regularisation, max_iter=1000).fit(matrix, labels)
-        weights = np.zeros((len(terms), classes), np.float32)
+        blocks, terms, scales = [], [], []
+        for block in (WORDS, CHARACTERS) if bayes_weights else (WORDS,):
+            lists: list[list[bytes]] = []
+            for chunk in chunks(texts):
+                lists.extend(ngrams(chunk, block == CHARACTERS).to_list())
+            vectorizer = TfidfVectorizer(
+                analyzer=_same, sublinear_tf=True, norm=None, dtype=np.float32,
+                min_df=2 if block == CHARACTERS else 1,
+            )
+            matrix = vectorizer.fit_transform(lists)
+            scale = vectorizer.idf_.astype(np.float32)
+            if bayes_weights:
+                ratio = bayes_ratios(matrix > 0, labels)
+                matrix, scale = matrix @ sparse.diags_array(ratio), scale * ratio
+            blocks.append(normalize(matrix.tocsr()))
+            terms.append(np.array(vectorizer.get_feature_names_out(), dtype=object))
+            scales.append(scale)
+        strength = inverse_regularisation or (5.0 if bayes_weights else 10.0)
+        model = LogisticRegression(C=strength, max_iter=1000)
+        model.fit(sparse.hstack(blocks, format="csr"), labels)
+        present = model.classes_
+        weights = np.zeros((sum(map(len, terms)), classes), np.float32)
         bias = np.full(classes, -30.0, np.float32)  # a class without rows is never proposed
-        if len(model.classes_) == 2:  # scikit-learn keeps one column for two classes
-            weights[:, model.classes_[1]], bias[model.classes_] = model.coef_[0], 0
-            bias[model.classes_[1]] = model.intercept_[0]
+        if len(present) == 2:  # scikit-learn keeps one column for two classes
+            weights[:, present[1]] = model.coef_[0]
+            bias[present] = 0, model.intercept_[0]
         else:
-            weights[:, model.classes_] = model.coef_.T
-            bias[model.classes_] = model.intercept_
-        return cls(terms, vectorizer.idf_[kept].astype(np.float32), weights, bias, characters)
+            weights[:, present] = model.coef_.T
+            bias[present] = model.intercept_
+        return cls(
+            np.concatenate(terms), np.concatenate(scales).astype(np.float32), weights, bias,
+            words=len(terms[0]),
+        )
 
     def graph(self, texts: tf.Tensor) -> tf.Tensor:
         """Probabilities float32 [sentences, classes] of a string tensor [sentences]."""
-        grams = ngrams(texts, self.characters)
+        kinds = [ngrams(texts, characters=False)]
+        if self.words < len(self.terms):
+            kinds.append(ngrams(texts, characters=True))
+        grams = tf.concat(kinds, axis=1)
         sentences = tf.cast(grams.nrows(), tf.int64)
         found = self._table.lookup(grams.flat_values)
-        known = found >= 0
         features = tf.constant(len(self.terms), tf.int64)
-        key = tf.boolean_mask(grams.value_rowids() * features + found, known)
-        # Count each n-gram once a sentence: (1 + log count) * idf, rows brought to length 1.
+        key = tf.boolean_mask(grams.value_rowids() * features + found, found >= 0)
+        # Count each n-gram once a sentence, then bring each block of a sentence to length 1.
         unique, _, count = tf.unique_with_counts(key)
         row, column = unique // features, unique % features
-        value = (1 + tf.math.log(tf.cast(count, tf.float32))) * tf.gather(self.idf, column)
-        length = tf.sqrt(tf.math.unsorted_segment_sum(value * value, row, sentences))
+        value = (1 + tf.math.log(tf.cast(count, tf.float32))) * tf.gather(self.scales, column)
+        place = 2 * row + tf.cast(column >= self.words, tf.int64)
+        length = tf.sqrt(tf.math.unsorted_segment_sum(value * value, place, 2 * sentences))
+        value /= tf.maximum(tf.gather(length, place), 1e-12)
         score = tf.math.unsorted_segment_sum(
             value[:, None] * tf.gather(self.weights, column), row, sentences
         )
-        return tf.nn.softmax(score / tf.maximum(length, 1e-12)[:, None] + self.bias)
+        return tf.nn.softmax(score + self.bias)
 
     def predict_proba(self, texts) -> np.ndarray:
         """Probabilities float32 [texts, classes] of a sequence of str."""
@@ -132,12 +153,15 @@ class LinearNgrams:
         return np.concatenate(parts) if parts else np.zeros((0, len(self.bias)), np.float32)
 
     def save(self, path: str | Path) -> None:
-        """Write as .npz without pickles; n-grams as one UTF-8 block with their lengths."""
+        """Write as .npz without pickles; n-grams as one block of bytes with their lengths."""
         np.savez_compressed(
             path,
             letters=np.frombuffer(b"".join(self.terms), np.uint8),
             lengths=np.array([len(term) for term in self.terms]),
-            idf=self.idf, weights=self.weights, bias=self.bias, characters=self.characters,
+            scales=self.scales,
+            weights=self.weights,
+            bias=self.bias,
+            words=self.words,
         )
 
     @classmethod
@@ -148,13 +172,33 @@ class LinearNgrams:
             block = file["letters"].tobytes()
             terms = [block[a:b] for a, b in zip(ends, ends[1:], strict=False)]
             return cls(
-                np.array(terms, dtype=object), file["idf"], file["weights"], file["bias"],
-                bool(file["characters"]),
+                np.array(terms, dtype=object), file["scales"], file["weights"], file["bias"],
+                int(file["words"]),
             )
 
 
-def _unit_rows(matrix):
-    """Rows of length 1 again, after terms were left out; empty rows stay zero."""
-    from sklearn.preprocessing import normalize
+def bayes_ratios(present: sparse.spmatrix, labels: np.ndarray) -> np.ndarray:
+    """How much each n-gram tells: the largest absolute log-count ratio over the classes.
 
-    return normalize(matrix, copy=False)
+    Wang and Manning 2012, equation 1: with p the smoothed share of an n-gram among all n-grams of
+    a class and q that among the others, r = log(p / q). For two classes |r| is theirs; for more,
+    each class stands against the rest and the largest counts.
+
+    Args:
+        present: bool sparse [sentences, features]; labels: int [sentences].
+
+    Returns:
+        float32 [features], at least 0.
+    """
+    present = sparse.csr_array(present).astype(np.float64)
+    every = np.asarray(present.sum(axis=0)).ravel()
+    largest = np.zeros(present.shape[1])
+    for label in np.unique(labels):
+        own = np.asarray(present[labels == label].sum(axis=0)).ravel()
+        p, q = own + 1, every - own + 1
+        largest = np.maximum(largest, np.abs(np.log((p / p.sum()) / (q / q.sum()))))
+    return largest.astype(np.float32)
+
+
+def _same(item):
+    return item

@@ -151,12 +151,12 @@ class MaskedMeanAndMax(keras.layers.Layer):
 def subword_cnn(
     vocabulary_size: int,
     classes: int,
-    buckets: int = 20_000,
-    dimension: int = 128,
-    piece_dimension: int = 64,
+    buckets: int = 50_000,
+    dimension: int = 32,
+    piece_dimension: int = 128,
     windows: tuple[int, ...] = (1, 2, 3, 4),
     filters: int = 100,
-    spatial_dropout: float = 0.3,
+    spatial_dropout: float = 0.5,
     dropout: float = 0.5,
     vectors: np.ndarray | None = None,
 ) -> keras.Model:

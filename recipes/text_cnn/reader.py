@@ -240,7 +240,7 @@ def _clean_labels(path: Path, raw: list[str], lines: list[int], report: Report) 
     first = dict(zip(reversed(raw), reversed(lines), strict=True))
     names = {label: unicodedata.normalize("NFC", " ".join(label.split())) for label in rows}
     if all(re.fullmatch(r"-?\d+(\.0*)?", name) for name in names.values()):
-        names = {label: str(int(float(name))) for label, name in names.items()}  # 1.0 is 1
+        names = {label: name.partition(".")[0] for label, name in names.items()}  # 1.0 is 1
     for label, name in names.items():
         if label != name:
             message = f"{label!r} ({rows[label]} rows, the first here) is read as {name!r}"

@@ -17,6 +17,7 @@ from recipes.text_cnn.data import Fold, TextData
 from recipes.text_cnn.linear import LinearNgrams
 from recipes.text_cnn.model import PAPER_VARIANTS, kim_cnn, subword_cnn
 from recipes.text_cnn.text import Encoded, Encoder
+from recipes.text_cnn.vectors import load_vectors
 
 Variant = Literal["subword", "rand", "static", "non-static", "multichannel"]
 
@@ -27,16 +28,16 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     variant: Variant = "subword"
-    epochs: int = Field(8, ge=1)
+    epochs: int = Field(6, ge=1)
     batch_size: int = Field(64, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
     optimizer: Literal["adamw", "adadelta"] = "adamw"
-    weight_decay: float = Field(0.02, ge=0)
+    weight_decay: float = Field(0.3, ge=0)
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     dropout: float = Field(0.5, ge=0, lt=1)
     patience: int | None = Field(None, ge=1)
-    minimum_count: int = Field(2, ge=1)
-    buckets: int = Field(10_000, ge=2)
+    minimum_count: int = Field(3, ge=1)
+    buckets: int = Field(50_000, ge=2)
     network: dict = {}
 
     @classmethod
@@ -165,12 +166,13 @@ def train_ensemble(
     *,
     members: int = 3,
     linear_share: float = 0.5,
+    vectors: str | None = None,
     seed: int = 0,
     resume: bool = True,
     tensorboard: bool = False,
     log: Callable[[str], None] | None = print,
 ) -> tuple[SentenceClassifier, list[training.History]]:
-    """This recipe's own result: several subword networks and a logistic regression that vote.
+    """Several networks, and on wish a logistic regression, that vote: this recipe's own result.
 
     Args:
         settings: of each network.
@@ -178,6 +180,7 @@ def train_ensemble(
         output_dir: each network's checkpoints go to `output_dir/member_<k>`.
         members: number of networks, seeds `seed`, `seed + 1`, ...
         linear_share: the logistic regression's share of the vote; 0 leaves it out.
+        vectors: file or name of outside word vectors, see `vectors.load_vectors`.
         seed: of the first network.
         resume: continue an interrupted ensemble; finished networks are not trained again.
         log: receives a line an epoch.
@@ -186,6 +189,11 @@ def train_ensemble(
     texts = data.texts[fold.train]
     encoder = Encoder.fit(texts, settings.minimum_count, settings.buckets)
     encoded = encoder.encode(data.texts)
+    table = None
+    if vectors:
+        known, coverage = load_vectors(vectors, encoder.vocabulary, seed=seed)
+        log(str(coverage))
+        table = np.pad(known, [(2, 0), (0, 0)])  # padding and unknown words have no vector
     networks, histories = [], []
     for number in range(members):
         if members > 1:
@@ -193,7 +201,7 @@ def train_ensemble(
         network, history = train_network(
             settings, encoder, encoded, data.labels, fold.train, fold.validation,
             len(data.classes), Path(output_dir) / f"member_{number}" if output_dir else None,
-            seed=seed + number, resume=resume, fingerprint=data.fingerprint,
+            seed=seed + number, vectors=table, resume=resume, fingerprint=data.fingerprint,
             tensorboard=tensorboard, log=log,
         )
         networks.append(network)
@@ -201,7 +209,9 @@ def train_ensemble(
     linear = None
     if linear_share:
         log("logistic regression over words, word pairs and character n-grams")
-        linear = LinearNgrams.fit(texts, data.labels[fold.train], len(data.classes), True)
+        linear = LinearNgrams.fit(
+            texts, data.labels[fold.train], len(data.classes), bayes_weights=True
+        )
     return (
         SentenceClassifier(data.classes, encoder, networks, linear, linear_share), histories
     )

@@ -226,6 +226,15 @@ def test_a_rare_class_is_always_trained(tmp_path):
     assert data.report.counts["small class"] == 1
 
 
+def test_a_class_that_only_repeats_texts_of_another_is_trained(tmp_path):
+    texts = [f"text {i % 100}" for i in range(200)]
+    path = write(tmp_path, texts, ["a"] * 100 + ["a"] * 99 + ["b"])
+    for seed in range(30):
+        data = text_data.load(path, seed=seed)
+        (fold,) = text_data.folds(data)
+        assert 1 in data.labels[fold.train] and len(fold.test) >= 18 and fold.repeated == 0
+
+
 def test_class_names_cannot_smuggle_markup_into_the_card(tmp_path):
     texts = [f"text {i}" for i in range(40)]
     card = text_data.load(write(tmp_path, texts, ["<b>x", "a|b"] * 20)).card()
