@@ -72,8 +72,6 @@ def fit(
         FloatingPointError: the loss became infinite or not a number.
     """
     log = log or (lambda line: None)
-    if tensorboard and importlib.util.find_spec("tensorboard") is None:
-        raise ValueError("tensorboard=True needs the package tensorboard: pip install tensorboard.")
     _check(model, epochs, steps_per_epoch, patience, mode, output_dir, tensorboard, seed)
     watched = validation is not None and (restore_best or patience is not None)
     sign = _sign(monitor, mode) if watched else 0
@@ -331,6 +329,8 @@ def _check(model: Any, epochs: Any, steps: Any, patience: Any, mode: str, output
         raise ValueError(f'mode={mode!r}: write "auto", "min" or "max".')
     if tensorboard and not output_dir:
         raise ValueError("tensorboard=True needs an output_dir to write to.")
+    if tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise ValueError("tensorboard=True needs the package tensorboard: pip install tensorboard.")
     if not getattr(model, "compiled", False):
         raise ValueError("model is not compiled; call model.compile(...) before training.fit.")
     if not model.built:

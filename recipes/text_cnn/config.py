@@ -29,7 +29,7 @@ class Parameters(BaseModel):
     VARIANT: Variant
     VECTORS: str | None
     MEMBERS: int = Field(ge=1, le=100)
-    LINEAR_SHARE: float = Field(ge=0, le=1)
+    LINEAR_SHARE: float | None = Field(ge=0, le=1)
     LEARNING_RATE: float = Field(gt=0)
     FOLDS: int = Field(ge=1)
     TEXT_COLUMN: str | None
@@ -64,7 +64,7 @@ class Parameters(BaseModel):
         return Settings.as_published(self.VARIANT, **own)
 
     @property
-    def linear_share(self) -> float:
+    def linear_share(self) -> float | None:
         """The paper's variants vote alone."""
         return self.LINEAR_SHARE if self.VARIANT == "subword" else 0.0
 

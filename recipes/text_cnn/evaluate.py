@@ -85,7 +85,7 @@ def evaluate_fold(
     output_dir: str | Path,
     *,
     members: int = 3,
-    linear_share: float = 0.5,
+    linear_share: float | None = None,
     seed: int = 0,
     vectors: str | None = None,
     baseline: bool = True,

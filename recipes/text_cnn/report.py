@@ -114,7 +114,7 @@ def padding_picture(lengths: np.ndarray, groups: list[np.ndarray]) -> Figure:
         "to the longest": 1 - filled / (len(lengths) * lengths.max()),
     }
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
-    left.hist(lengths, bins=min(40, int(lengths.max())))
+    left.hist(lengths, bins=np.arange(lengths.min(), lengths.max() + 2) - 0.5)
     left.set(title="Sentence length", xlabel="tokens", ylabel="sentences")
     bars = right.barh(list(shares), [100 * share for share in shares.values()])
     right.bar_label(bars, fmt="%.0f %%", padding=3)

@@ -9,6 +9,7 @@ from typing import Literal
 import keras
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
+from sklearn.metrics import log_loss
 
 from common import training
 from recipes.text_cnn.batches import Batches
@@ -165,7 +166,7 @@ def train_ensemble(
     output_dir: str | Path | None,
     *,
     members: int = 3,
-    linear_share: float = 0.5,
+    linear_share: float | None = None,
     vectors: str | None = None,
     seed: int = 0,
     resume: bool = True,
@@ -179,7 +180,8 @@ def train_ensemble(
         data, fold: the sentences, and which of them to learn from.
         output_dir: each network's checkpoints go to `output_dir/member_<k>`.
         members: number of networks, seeds `seed`, `seed + 1`, ...
-        linear_share: the logistic regression's share of the vote; 0 leaves it out.
+        linear_share: the logistic regression's share of the vote; 0 leaves it out; None chooses
+            the share with the smallest log loss on the validation rows (0.5 without any).
         vectors: file or name of outside word vectors, see `vectors.load_vectors`.
         seed: of the first network.
         resume: continue an interrupted ensemble; finished networks are not trained again.
@@ -206,12 +208,30 @@ def train_ensemble(
         )
         networks.append(network)
         histories.append(history)
-    linear = None
-    if linear_share:
-        log("logistic regression over words, word pairs and character n-grams")
-        linear = LinearNgrams.fit(
-            texts, data.labels[fold.train], len(data.classes), bayes_weights=True
-        )
-    return (
-        SentenceClassifier(data.classes, encoder, networks, linear, linear_share), histories
+    if linear_share == 0:
+        return SentenceClassifier(data.classes, encoder, networks), histories
+    log("logistic regression over words, word pairs and character n-grams")
+    linear = LinearNgrams.fit(
+        texts, data.labels[fold.train], len(data.classes), bayes_weights=True
     )
+    if linear_share is None:
+        linear_share = choose_share(
+            SentenceClassifier(data.classes, encoder, networks, linear),
+            data.texts[fold.validation], data.labels[fold.validation],
+        )
+        log(f"its share of the vote, chosen on the validation rows: {linear_share:.1f}")
+    return SentenceClassifier(data.classes, encoder, networks, linear, linear_share), histories
+
+
+def choose_share(classifier: SentenceClassifier, texts, labels: np.ndarray) -> float:
+    """The linear model's share of the vote, in tenths, with the smallest log loss on some rows."""
+    if not len(texts):
+        return 0.5
+    networks = classifier.votes(texts).mean(axis=0)
+    linear = classifier.linear.predict_proba(texts)
+    shares = np.arange(11) / 10
+    losses = [
+        log_loss(labels, (1 - share) * networks + share * linear, labels=range(len(networks[0])))
+        for share in shares
+    ]
+    return float(shares[int(np.argmin(losses))])
