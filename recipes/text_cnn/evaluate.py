@@ -8,6 +8,7 @@ regression alone.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,7 @@ def evaluate_fold(
     keep: bool = True,
     resume: bool = True,
     tensorboard: bool = False,
+    arm: str = "ours",
     log: Callable[[str], None] | None = print,
 ) -> tuple[FoldResult, SentenceClassifier | None]:
     """Train on a fold and predict its test rows with every arm.
@@ -106,6 +108,7 @@ def evaluate_fold(
         keep: save the classifier beside the result.
         resume: take a finished fold from its files and an unfinished one from its checkpoint.
         tensorboard: write event files beside the checkpoints.
+        arm: what the classifier's own result is called.
         log: receives progress lines.
 
     Returns:
@@ -127,7 +130,7 @@ def evaluate_fold(
     texts = data.texts[fold.test]
     votes = classifier.votes(texts)
     linear = classifier.linear.predict_proba(texts) if classifier.linear else None
-    arms = {"ours": classifier.combine(votes, linear)}
+    arms = {arm: classifier.combine(votes, linear)}
     if members > 1:
         arms |= {"one network": votes[0], "networks averaged": votes.mean(axis=0)}
     if linear is not None:
@@ -140,6 +143,8 @@ def evaluate_fold(
         classifier.save(kept)
     result = FoldResult(fold.number, fold.test, arms, tuple(histories), fold.repeated)
     result.save(path, key)
+    for checkpoint in folder.glob("member_*/checkpoint"):  # of no more use
+        shutil.rmtree(checkpoint)
     return result, classifier
 
 

@@ -118,9 +118,12 @@ class PieceEmbedding(keras.layers.Layer):
         )
 
     def call(self, pieces):
-        present = ops.expand_dims(ops.cast(ops.not_equal(pieces, 0), self.compute_dtype), -1)
-        total = ops.sum(ops.take(self.table, pieces, axis=0) * present, axis=-2)
-        return total / ops.maximum(ops.sum(present, axis=-2), 1)
+        padding = ops.cast(ops.equal(pieces, 0), self.compute_dtype)
+        missing = ops.sum(padding, axis=-1, keepdims=True)
+        present = ops.sum(1 - padding, axis=-1, keepdims=True)
+        # Padding is taken out of the sum: cheaper than masking every vector, and the same.
+        total = ops.sum(ops.take(self.table, pieces, axis=0), axis=-2) - missing * self.table[0]
+        return total / ops.maximum(present, 1)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.dimension)

@@ -55,6 +55,23 @@ def measure(data: TextData, found: list[FoldResult], seeds: list[int]) -> list[d
     return records
 
 
+def gain(data: TextData, found: list[FoldResult]) -> dict:
+    """How far ours is above the baseline on the same sentences, as a record with its p-value."""
+    ours, baseline = (pooled(found, arm, data.labels) for arm in ("ours", BASELINE))
+    test = metrics.paired(ours, baseline)
+    return {
+        "data": data.name,
+        "variant": "ours",
+        "metric": f"gain over {BASELINE}",
+        "value": test.difference,
+        "low": test.low,
+        "high": test.high,
+        "n": test.n,
+        "seeds": [],
+        "interval": f"{test.method}, p = {test.p:.2g}",
+    }
+
+
 def describe(data: TextData) -> dict:
     """The data block of metrics.json."""
     return {

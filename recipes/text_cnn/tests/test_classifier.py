@@ -1,0 +1,141 @@
+"""Raw strings in, labels out: saved, loaded, exported, and from the command line."""
+
+import csv
+import gzip
+import tracemalloc
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from common import export
+from recipes.text_cnn.classifier import SentenceClassifier
+from recipes.text_cnn.predict import main, predict_file
+
+TEXTS = ["a lovely film .", "the plot was dreadful", "", "🙂 <b>unheard</b> it's", "x " * 600]
+
+
+def test_it_learned_the_toy_corpus(classifier, corpus, fold):
+    right = classifier.probabilities(corpus.texts[fold.test]).argmax(1) == corpus.labels[fold.test]
+    assert right.mean() > 0.95
+
+
+def test_saved_and_loaded_gives_the_same(classifier, tmp_path):
+    again = SentenceClassifier.load(classifier.save(tmp_path / "classifier"))
+    np.testing.assert_allclose(
+        classifier.probabilities(TEXTS), again.probabilities(TEXTS), atol=1e-6
+    )
+    assert again.classes == classifier.classes and again.linear_share == 0.4
+    classifier.save(tmp_path / "classifier")  # replaces the older one
+    assert [path.name for path in tmp_path.iterdir()] == ["classifier"]
+
+
+def test_the_export_takes_raw_strings_and_agrees(classifier, tmp_path):
+    check = {"label": classifier.predict(TEXTS), "probabilities": classifier.probabilities(TEXTS)}
+    folder = export.saved_model(
+        tmp_path, classifier.module(), "classify", {"text": TEXTS}, check
+    )
+    served = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    for text in TEXTS:  # one at a time as in a batch
+        given = served(text=tf.constant([text]))["probabilities"].numpy()
+        np.testing.assert_allclose(given, classifier.probabilities([text]), atol=1e-5)
+
+
+def test_no_text_gives_no_row(classifier):
+    assert classifier.probabilities([]).shape == (0, 2)
+
+
+def test_a_folder_without_a_classifier_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no classifier"):
+        SentenceClassifier.load(tmp_path)
+
+
+def test_bad_shares_and_no_members_are_refused(classifier):
+    with pytest.raises(ValueError, match="linear_share=2"):
+        SentenceClassifier(["a", "b"], classifier.encoder, classifier.members, linear_share=2)
+    with pytest.raises(ValueError, match="at least one network"):
+        SentenceClassifier(["a", "b"], classifier.encoder, [])
+
+
+@pytest.fixture(scope="module")
+def model(classifier, tmp_path_factory):
+    return classifier.save(tmp_path_factory.mktemp("model") / "classifier")
+
+
+def rows_of(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_file_keeps_its_rows_and_gains_columns(model, classifier, tmp_path, capsys):
+    source = tmp_path / "in.csv"
+    source.write_text(
+        '\ufeffid;review\n1;"a lovely; film"\n2;"two\nlines, dreadful"\n3;\n4;a;b\n', "utf-8"
+    )
+    assert main([str(model), str(source), str(tmp_path / "out.csv")]) == 0
+    rows = rows_of(tmp_path / "out.csv")
+    assert [row["id"] for row in rows] == ["1", "2", "3", "4"]
+    assert [row["label"] for row in rows] == ["positive <b>", "negative", "", ""]
+    assert "empty" in rows[2]["problem"] and "3 fields" in rows[3]["problem"]
+    expected = classifier.probabilities(["a lovely; film"])[0, 1]
+    assert float(rows[0]["confidence"]) == pytest.approx(expected, abs=1e-5)
+    assert "4 rows, 2 without a label" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+def test_encodings_and_gzip(model, tmp_path, encoding):
+    source = tmp_path / "in.tsv.gz"
+    with gzip.open(source, "wb") as file:
+        file.write("text\tn\ncafé lovely\t1\n".encode(encoding))
+    predict_file(model, source, tmp_path / "out.csv")
+    (row,) = rows_of(tmp_path / "out.csv")
+    assert row["text"] == "café lovely" and row["label"] == "positive <b>"
+
+
+@pytest.mark.parametrize(
+    "content, arguments, message",
+    [
+        ("", [], "is empty"),
+        ("a,b\n1,2\n", [], "say which holds the sentences"),
+        ("a,b\n1,2\n", ["--text-column", "c"], "no column 'c'"),
+        ("text,label\nx,y\n", [], "already has the column"),
+    ],
+)
+def test_unusable_input_is_one_clear_error(model, tmp_path, capsys, content, arguments, message):
+    source = tmp_path / "in.csv"
+    source.write_text(content)
+    assert main([str(model), str(source), str(tmp_path / "out.csv"), *arguments]) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert not list(tmp_path.glob("*out*"))
+
+
+def test_missing_input_and_missing_model(model, tmp_path, capsys):
+    assert main([str(model), str(tmp_path / "no.csv"), str(tmp_path / "out.csv")]) == 1
+    (tmp_path / "in.csv").write_text("text\nx\n")
+    assert main([str(tmp_path), str(tmp_path / "in.csv"), str(tmp_path / "out.csv")]) == 1
+    errors = capsys.readouterr().err
+    assert "no.csv is no file" in errors and "holds no classifier" in errors
+
+
+def test_a_broken_off_prediction_leaves_nothing_that_looks_whole(model, tmp_path, monkeypatch):
+    (tmp_path / "in.csv").write_text("text\n" + "lovely\n" * 10)
+
+    def break_off(self, texts):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SentenceClassifier, "probabilities", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        predict_file(model, tmp_path / "in.csv", tmp_path / "out.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_memory_does_not_grow_with_the_rows(model, tmp_path):
+    peaks = []
+    for rows in (2_000, 20_000):
+        (tmp_path / "in.csv").write_text("text\n" + "a lovely film, was it not?\n" * rows)
+        tracemalloc.start()
+        predict_file(model, tmp_path / "in.csv", tmp_path / "out.csv", "text", size=500)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0]
