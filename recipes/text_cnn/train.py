@@ -251,11 +251,12 @@ def choose_share(classifier: SentenceClassifier, texts, labels: np.ndarray) -> f
     """The linear model's share of the vote, in tenths, with the smallest log loss on some rows."""
     if not len(texts):
         return 0.5
-    networks = classifier.votes(texts).mean(axis=0)
-    linear = classifier.linear.predict_proba(texts)
+    networks = classifier.votes(texts).mean(axis=0).astype(float)
+    linear = np.asarray(classifier.linear.predict_proba(texts), float)
     shares = np.arange(11) / 10
-    losses = [
-        log_loss(labels, (1 - share) * networks + share * linear, labels=range(len(networks[0])))
-        for share in shares
-    ]
+    losses = []
+    for share in shares:
+        vote = (1 - share) * networks + share * linear
+        vote /= vote.sum(axis=1, keepdims=True)  # rounding
+        losses.append(log_loss(labels, vote, labels=range(vote.shape[1])))
     return float(shares[int(np.argmin(losses))])

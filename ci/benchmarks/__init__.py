@@ -1,0 +1,1 @@
+"""Speed against named references, measured in the same run: `make benchmark`."""
