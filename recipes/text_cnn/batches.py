@@ -31,6 +31,7 @@ class Batches:
         *,
         seed: int = 0,
         pieces: bool = True,
+        prior: np.ndarray | None = None,
         bucket: bool = True,
     ):
         """Args:
@@ -40,6 +41,7 @@ class Batches:
         batch_size: sentences a batch; the last one of an epoch may be smaller.
         seed: of the order.
         pieces: whether the network reads character n-grams.
+        prior: float32 [sentences, classes] for a network that takes another model's scores.
         bucket: False pads every batch to the longest sentence of all (for comparison).
 
         Raises:
@@ -51,7 +53,7 @@ class Batches:
             raise ValueError(f"BATCH_SIZE={batch_size}; it must be 1 or more.")
         self.encoded, self.labels, self.rows = encoded, labels, np.asarray(rows)
         self.classes, self.batch_size, self.seed = classes, batch_size, seed
-        self.pieces, self.bucket = pieces, bucket
+        self.pieces, self.prior, self.bucket = pieces, prior, bucket
         self.steps = math.ceil(len(rows) / batch_size)
 
     def order(self, epoch: int) -> list[np.ndarray]:
@@ -75,10 +77,15 @@ class Batches:
             else:
                 width = max(1, int(self.encoded.lengths.max(initial=1)))
         words, pieces = self.encoded.padded(rows, width)
-        return {"words": words, "pieces": pieces} if self.pieces else {"words": words}
+        inputs = {"words": words}
+        if self.pieces:
+            inputs["pieces"] = pieces
+        if self.prior is not None:
+            inputs["prior"] = self.prior[rows]
+        return inputs
 
     def __call__(self, epoch: int) -> tf.data.Dataset:
-        """One epoch as ({"words", "pieces"}, one-hot) pairs, `self.steps` of them."""
+        """One epoch as ({"words", "pieces", "prior"}, one-hot) pairs, `self.steps` of them."""
         identity = np.eye(self.classes, dtype=np.float32)
 
         def generate():
@@ -88,6 +95,8 @@ class Batches:
         inputs = {"words": tf.TensorSpec([None, None], tf.int32)}
         if self.pieces:
             inputs["pieces"] = tf.TensorSpec([None, None, PIECES_PER_WORD], tf.int32)
+        if self.prior is not None:
+            inputs["prior"] = tf.TensorSpec([None, self.classes], tf.float32)
         signature = (inputs, tf.TensorSpec([None, self.classes], tf.float32))
         return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
 

@@ -1,6 +1,6 @@
 """The finished product: raw sentences in, labels and probabilities out.
 
-A `SentenceClassifier` averages one or several networks and, on wish, the logistic regression of
+A `SentenceClassifier` holds one or several networks and, on wish, the logistic regression of
 `linear.py`. It can be saved, loaded, and exported as a SavedModel that takes raw strings.
 """
 
@@ -14,14 +14,25 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy.special import softmax
 
 from recipes.text_cnn.batches import Batches, predict_logits
 from recipes.text_cnn.linear import LinearNgrams
 from recipes.text_cnn.text import Encoder
 
+SMALLEST = 1e-4  # a linear model that is surer than this is not believed further
+
+
+def log_prior(probabilities: np.ndarray) -> np.ndarray:
+    """Log-probabilities, bounded below, as the networks take them. float32 [texts, classes]."""
+    return np.log(np.maximum(probabilities, SMALLEST)).astype(np.float32)
+
 
 class SentenceClassifier:
-    """Networks and a linear model that vote with their probabilities."""
+    """Networks, and on wish a linear model whose log-probabilities their scores are added to.
+
+    p(class) = softmax(log p_linear + network_share * mean of the networks' scores)
+    """
 
     def __init__(
         self,
@@ -29,52 +40,48 @@ class SentenceClassifier:
         encoder: Encoder,
         members: list[keras.Model],
         linear: LinearNgrams | None = None,
-        linear_share: float = 0.5,
+        network_share: float = 1.0,
     ):
         """Args:
         classes: class names, in the order of the networks' outputs.
         encoder: of all members.
         members: networks of `model.py`, at least one.
-        linear: a further voter, or None.
-        linear_share: its share of the vote, 0 to 1.
+        linear: the linear model, or None.
+        network_share: what the mean score is multiplied with.
 
         Raises:
-            ValueError: no member, or a share outside 0 to 1.
+            ValueError: no member.
         """
         if not members:
             raise ValueError("A classifier needs at least one network in `members`.")
-        if not 0 <= linear_share <= 1:
-            raise ValueError(f"linear_share={linear_share}; it must lie between 0 and 1.")
         self.classes, self.encoder, self.members = list(classes), encoder, list(members)
-        self.linear, self.linear_share = linear, linear_share if linear else 0.0
+        self.linear, self.network_share = linear, float(network_share)
 
-    def votes(self, texts) -> np.ndarray:
-        """Each network's class probabilities, float32 [members, texts, classes]."""
+    def scores(self, texts) -> np.ndarray:
+        """Each network's own class scores (logits), float32 [members, texts, classes]."""
         encoded = self.encoder.encode(texts)
-        votes = np.zeros((len(self.members), len(encoded), len(self.classes)), np.float32)
+        result = np.zeros((len(self.members), len(encoded), len(self.classes)), np.float32)
         if not len(encoded):
-            return votes
+            return result
         nothing, rows = np.zeros(len(encoded), int), np.arange(len(encoded))
-        for member, vote in zip(self.members, votes, strict=True):
+        for member, scores in zip(self.members, result, strict=True):
+            names = _input_names(member)
             batches = Batches(
-                encoded, nothing, rows, len(self.classes), 256,
-                pieces="pieces" in _input_names(member),
-            )
-            scores = keras.ops.softmax(predict_logits(member, batches))
-            vote[:] = keras.ops.convert_to_numpy(scores)
-        return votes
+                encoded, nothing, rows, len(self.classes), 256, pieces="pieces" in names,
+                prior=np.zeros_like(scores) if "prior" in names else None,
+            )  # fmt: skip
+            scores[:] = predict_logits(member, batches)
+        return result
 
-    def combine(self, votes: np.ndarray, linear: np.ndarray | None) -> np.ndarray:
-        """The networks' mean vote, and the linear model's share beside it."""
-        mean = votes.mean(axis=0)
-        if linear is None:
-            return mean
-        return (1 - self.linear_share) * mean + self.linear_share * linear
+    def combine(self, scores: np.ndarray, linear: np.ndarray | None) -> np.ndarray:
+        """Probabilities from the networks' mean score [texts, classes] and the linear model's."""
+        mean = self.network_share * scores
+        return softmax(mean if linear is None else log_prior(linear) + mean, axis=1)
 
     def probabilities(self, texts) -> np.ndarray:
         """Class probabilities float32 [texts, classes] of a sequence of str."""
         linear = self.linear.predict_proba(texts) if self.linear else None
-        return self.combine(self.votes(texts), linear)
+        return self.combine(self.scores(texts).mean(axis=0), linear)
 
     def predict(self, texts) -> list[str]:
         """The most probable class name of each text."""
@@ -94,7 +101,8 @@ class SentenceClassifier:
         state = {
             "classes": self.classes,
             "members": len(self.members),
-            "linear_share": self.linear_share if self.linear else None,
+            "linear": self.linear is not None,
+            "network_share": self.network_share,
         }
         (aside / "classifier.json").write_text(json.dumps(state, ensure_ascii=False, indent=1))
         shutil.rmtree(folder, ignore_errors=True)
@@ -119,10 +127,9 @@ class SentenceClassifier:
             keras.saving.load_model(folder / f"member_{number}.keras", compile=False)
             for number in range(state["members"])
         ]
-        share = state["linear_share"]
-        linear = None if share is None else LinearNgrams.load(folder / "linear.npz")
+        linear = LinearNgrams.load(folder / "linear.npz") if state["linear"] else None
         encoder = Encoder.load(folder / "encoder.json")
-        return cls(state["classes"], encoder, members, linear, share or 0.0)
+        return cls(state["classes"], encoder, members, linear, state["network_share"])
 
     def module(self) -> tf.Module:
         """A TensorFlow module whose `classify` takes strings, for `common.export.saved_model`.
@@ -142,7 +149,7 @@ class _Serving(tf.Module):
     def __init__(self, classifier: SentenceClassifier):
         super().__init__()
         self.encoder, self.linear = classifier.encoder, classifier.linear
-        self.members, self.share = classifier.members, classifier.linear_share
+        self.members, self.share = classifier.members, classifier.network_share
         self.names = tf.constant(classifier.classes)
         # Attributes that hold variables and tables, so that the SavedModel keeps them.
         self.variables_kept = [member.variables for member in self.members]
@@ -151,16 +158,17 @@ class _Serving(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
     def classify(self, text):
         words, pieces = self.encoder.graph(text)
-        votes = []
+        total = 0.0
+        nothing = tf.zeros([tf.shape(text)[0], len(self.names)])
         for member in self.members:
-            inputs = {"words": words, "pieces": pieces}
-            kept = {name: inputs[name] for name in _input_names(member)}
-            votes.append(tf.nn.softmax(member(kept, training=False)))
-        mean = tf.add_n(votes) / len(votes)
+            inputs = {"words": words, "pieces": pieces, "prior": nothing}
+            total += member({name: inputs[name] for name in _input_names(member)}, training=False)
+        score = self.share * total / len(self.members)
         if self.linear is not None:
-            mean = (1 - self.share) * mean + self.share * self.linear.graph(text)
-        best = tf.argmax(mean, axis=1)
-        return {"label": tf.gather(self.names, best), "probabilities": mean}
+            score += tf.math.log(tf.maximum(self.linear.graph(text), SMALLEST))
+        probabilities = tf.nn.softmax(score)
+        best = tf.argmax(probabilities, axis=1)
+        return {"label": tf.gather(self.names, best), "probabilities": probabilities}
 
 
 def _input_names(model: keras.Model) -> list[str]:

@@ -29,7 +29,8 @@ class Parameters(BaseModel):
     VARIANT: Variant
     VECTORS: str | None
     MEMBERS: int = Field(ge=1, le=100)
-    LINEAR_SHARE: float | None = Field(ge=0, le=1)
+    LINEAR: bool
+    NETWORK_SHARE: float | None = Field(ge=0, le=2)
     LEARNING_RATE: float = Field(gt=0)
     FOLDS: int = Field(ge=1)
     TEXT_COLUMN: str | None
@@ -38,7 +39,6 @@ class Parameters(BaseModel):
     STRICT: bool
     MEMORY: Literal["grow"] | str | float | None
     PRECISION: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"]
-    TENSORBOARD: bool
 
     @model_validator(mode="after")
     def _fit_together(self) -> Parameters:
@@ -62,11 +62,6 @@ class Parameters(BaseModel):
         if self.VARIANT == "subword":
             return Settings(**own)
         return Settings.as_published(self.VARIANT, **own)
-
-    @property
-    def linear_share(self) -> float | None:
-        """The paper's variants vote alone."""
-        return self.LINEAR_SHARE if self.VARIANT == "subword" else 0.0
 
     def table(self) -> pd.DataFrame:
         """The parameters as a table for the notebook."""

@@ -1,8 +1,7 @@
 """Measuring: one fold or ten, every arm on the same rows, each fold saved as it is finished.
 
 The arms that one ensemble gives for free are kept beside it, so that the table can show what each
-part is worth: one network, the average of all, with the logistic regression's vote, and that
-regression alone.
+part is worth: one network instead of all, and the linear model that they add to alone.
 """
 
 from __future__ import annotations
@@ -86,7 +85,8 @@ def evaluate_fold(
     output_dir: str | Path,
     *,
     members: int = 3,
-    linear_share: float | None = None,
+    linear: bool = True,
+    network_share: float | None = None,
     seed: int = 0,
     vectors: str | None = None,
     baseline: bool = True,
@@ -102,7 +102,7 @@ def evaluate_fold(
         settings: of the networks.
         data, fold: the sentences and their division.
         output_dir: everything goes to `output_dir/fold_<k>`.
-        members, linear_share, vectors: see `train_ensemble`.
+        members, linear, network_share, vectors: see `train_ensemble`.
         seed: of the first network.
         baseline: also fit tf-idf + logistic regression.
         keep: save the classifier beside the result.
@@ -116,7 +116,8 @@ def evaluate_fold(
     """
     folder = Path(output_dir) / f"fold_{fold.number}"
     path, kept = folder / "result.npz", folder / "classifier"
-    parts = [settings.model_dump_json(), members, linear_share, seed, vectors, fold.train.sum()]
+    parts = [settings.model_dump_json(), members, linear, network_share, seed, vectors]
+    parts += [fold.train.sum(), len(fold.validation), baseline, arm]
     key = " ".join(map(str, [data.fingerprint, *parts]))
     if resume and path.is_file():
         result = FoldResult.load(path, key)
@@ -124,17 +125,17 @@ def evaluate_fold(
             return result, SentenceClassifier.load(kept) if kept.is_dir() else None
     path.unlink(missing_ok=True)
     classifier, histories = train_ensemble(
-        settings, data, fold, folder, members=members, linear_share=linear_share, seed=seed,
-        vectors=vectors, resume=resume, tensorboard=tensorboard, log=log,
-    )
+        settings, data, fold, folder, members=members, linear=linear, network_share=network_share,
+        seed=seed, vectors=vectors, resume=resume, tensorboard=tensorboard, log=log,
+    )  # fmt: skip
     texts = data.texts[fold.test]
-    votes = classifier.votes(texts)
-    linear = classifier.linear.predict_proba(texts) if classifier.linear else None
-    arms = {arm: classifier.combine(votes, linear)}
+    scores = classifier.scores(texts)
+    words = classifier.linear.predict_proba(texts) if classifier.linear else None
+    arms = {arm: classifier.combine(scores.mean(axis=0), words)}
     if members > 1:
-        arms |= {"one network": votes[0], "networks averaged": votes.mean(axis=0)}
-    if linear is not None:
-        arms |= {"networks averaged": votes.mean(axis=0), "linear n-grams": linear}
+        arms["one network"] = classifier.combine(scores[0], words)
+    if words is not None:
+        arms["linear n-grams"] = words
     if baseline:
         train = fold.train
         plain = LinearNgrams.fit(data.texts[train], data.labels[train], len(data.classes))

@@ -57,7 +57,8 @@ class Explainer:
         """Tokens, responses [places, filters] of each window, and the first token of place 0."""
         tokens = token_lists([text], lower=False)[0]
         words, pieces = self.encoder.encode([text]).padded(np.array([0]))
-        given = {"words": words, "pieces": pieces}
+        nothing = np.zeros((1, len(self.bias)), np.float32)
+        given = {"words": words, "pieces": pieces, "prior": nothing}
         outputs = self.probe({name: given[name] for name in self.inputs})
         outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
         offsets = []

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from scipy import sparse
+from scipy.special import softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import normalize
 
 from recipes.text_cnn.text import chunks, tokenize
-
-WORDS, CHARACTERS = 0, 1  # the two blocks of features, each brought to length 1 on its own
 
 
 def ngrams(texts: tf.Tensor, characters: bool) -> tf.RaggedTensor:
@@ -91,38 +91,12 @@ class LinearNgrams:
         Raises:
             ValueError: fewer than two classes occur in `labels`.
         """
-        blocks, terms, scales = [], [], []
-        for block in (WORDS, CHARACTERS) if bayes_weights else (WORDS,):
-            lists: list[list[bytes]] = []
-            for chunk in chunks(texts):
-                lists.extend(ngrams(chunk, block == CHARACTERS).to_list())
-            vectorizer = TfidfVectorizer(
-                analyzer=_same, sublinear_tf=True, norm=None, dtype=np.float32,
-                min_df=2 if block == CHARACTERS else 1,
-            )
-            matrix = vectorizer.fit_transform(lists)
-            scale = vectorizer.idf_.astype(np.float32)
-            if bayes_weights:
-                ratio = bayes_ratios(matrix > 0, labels)
-                matrix, scale = matrix @ sparse.diags_array(ratio), scale * ratio
-            blocks.append(normalize(matrix.tocsr()))
-            terms.append(np.array(vectorizer.get_feature_names_out(), dtype=object))
-            scales.append(scale)
+        features = _Features(texts, bayes_weights)
+        matrix, scales = features.weighted(labels, np.arange(len(texts)))
         strength = inverse_regularisation or (5.0 if bayes_weights else 10.0)
-        model = LogisticRegression(C=strength, max_iter=1000)
-        model.fit(sparse.hstack(blocks, format="csr"), labels)
-        present = model.classes_
-        weights = np.zeros((sum(map(len, terms)), classes), np.float32)
-        bias = np.full(classes, -30.0, np.float32)  # a class without rows is never proposed
-        if len(present) == 2:  # scikit-learn keeps one column for two classes
-            weights[:, present[1]] = model.coef_[0]
-            bias[present] = 0, model.intercept_[0]
-        else:
-            weights[:, present] = model.coef_.T
-            bias[present] = model.intercept_
+        weights, bias = _logistic_regression(matrix, labels, classes, strength)
         return cls(
-            np.concatenate(terms), np.concatenate(scales).astype(np.float32), weights, bias,
-            words=len(terms[0]),
+            np.concatenate(features.terms), scales, weights, bias, words=len(features.terms[0])
         )
 
     def graph(self, texts: tf.Tensor) -> tf.Tensor:
@@ -198,6 +172,82 @@ def bayes_ratios(present: sparse.spmatrix, labels: np.ndarray) -> np.ndarray:
         p, q = own + 1, every - own + 1
         largest = np.maximum(largest, np.abs(np.log((p / p.sum()) / (q / q.sum()))))
     return largest.astype(np.float32)
+
+
+def cross_fitted(
+    texts, labels: np.ndarray, classes: int, parts: int = 5, seed: int = 0
+) -> np.ndarray:
+    """What `LinearNgrams.fit(..., bayes_weights=True)` says of texts that it has not learned from.
+
+    Each of `parts` parts of the texts is predicted by a model fitted on the others. A network that
+    learns from such predictions sees the linear model as honest about training rows as it will be
+    about new ones.
+
+    Args:
+        texts, labels, classes: as in `fit`.
+        parts: fewer are taken where a class has fewer rows.
+        seed: of the division.
+
+    Returns:
+        Probabilities float32 [texts, classes].
+    """
+    features = _Features(texts, bayes_weights=True)
+    rarest = int(np.unique(labels, return_counts=True)[1].min())
+    if rarest >= 2:
+        splitter = StratifiedKFold(min(parts, rarest), shuffle=True, random_state=seed)
+    else:  # a class of one row cannot be on both sides
+        splitter = KFold(min(parts, len(labels)), shuffle=True, random_state=seed)
+    result = np.zeros((len(labels), classes), np.float32)
+    for train, rest in splitter.split(labels, labels):
+        matrix, _ = features.weighted(labels, train)
+        weights, bias = _logistic_regression(matrix[train], labels[train], classes, 5.0)
+        result[rest] = softmax(matrix[rest] @ weights + bias, axis=1)
+    return result
+
+
+class _Features:
+    """Tf-idf of every text, computed once; the Bayes weights follow the rows learned from."""
+
+    def __init__(self, texts, bayes_weights: bool):
+        self.bayes_weights = bayes_weights
+        self.matrices, self.terms, self.idf = [], [], []
+        for characters in (False, True) if bayes_weights else (False,):
+            lists: list[list[bytes]] = []
+            for chunk in chunks(texts):
+                lists.extend(ngrams(chunk, characters).to_list())
+            vectorizer = TfidfVectorizer(
+                analyzer=_same, sublinear_tf=True, norm=None, dtype=np.float32,
+                min_df=2 if characters else 1,
+            )  # fmt: skip
+            self.matrices.append(vectorizer.fit_transform(lists).tocsr())
+            self.terms.append(np.array(vectorizer.get_feature_names_out(), dtype=object))
+            self.idf.append(vectorizer.idf_.astype(np.float32))
+
+    def weighted(self, labels: np.ndarray, rows: np.ndarray):
+        """All rows, weighted by the labels of `rows`: sparse [texts, features], and the scales."""
+        blocks, scales = [], []
+        for matrix, idf in zip(self.matrices, self.idf, strict=True):
+            if self.bayes_weights:
+                ratio = bayes_ratios(matrix[rows] > 0, labels[rows])
+                matrix, idf = matrix @ sparse.diags_array(ratio), idf * ratio
+            blocks.append(normalize(matrix.tocsr()))
+            scales.append(idf)
+        return sparse.hstack(blocks, format="csr"), np.concatenate(scales).astype(np.float32)
+
+
+def _logistic_regression(matrix, labels: np.ndarray, classes: int, strength: float):
+    """Weights float32 [features, classes] and bias float32 [classes] for a softmax."""
+    model = LogisticRegression(C=strength, max_iter=1000).fit(matrix, labels)
+    present = model.classes_
+    weights = np.zeros((matrix.shape[1], classes), np.float32)
+    bias = np.full(classes, -30.0, np.float32)  # a class without rows is never proposed
+    if len(present) == 2:  # scikit-learn keeps one column for two classes
+        weights[:, present[1]] = model.coef_[0]
+        bias[present] = 0, model.intercept_[0]
+    else:
+        weights[:, present] = model.coef_.T
+        bias[present] = model.intercept_
+    return weights, bias
 
 
 def _same(item):

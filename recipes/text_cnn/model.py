@@ -162,6 +162,7 @@ def subword_cnn(
     spatial_dropout: float = 0.5,
     dropout: float = 0.5,
     vectors: np.ndarray | None = None,
+    prior: bool = False,
 ) -> keras.Model:
     """Kim's network with a second view of every word: its character n-grams.
 
@@ -179,6 +180,8 @@ def subword_cnn(
         spatial_dropout: share of the vector components dropped for a whole sentence.
         dropout: share of the pooled features dropped.
         vectors: float32 [vocabulary_size, n] of outside word vectors, laid beside ours and tuned.
+        prior: add a third input, "prior" float32 [batch, classes], to the scores: what another
+            model thinks, so that this one learns only what that one leaves over.
     """
     words = keras.Input((None,), dtype="int32", name="words")
     pieces = keras.Input((None, None), dtype="int32", name="pieces")
@@ -212,4 +215,8 @@ def subword_cnn(
     logits = keras.layers.Dense(
         classes, kernel_initializer="zeros", dtype="float32", name="logits"
     )(features)
-    return keras.Model({"words": words, "pieces": pieces}, logits, name="subword_cnn")
+    inputs = {"words": words, "pieces": pieces}
+    if prior:
+        inputs["prior"] = keras.Input((classes,), dtype="float32", name="prior")
+        logits = keras.layers.Add(dtype="float32", name="with_prior")([logits, inputs["prior"]])
+    return keras.Model(inputs, logits, name="subword_cnn")

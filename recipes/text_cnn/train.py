@@ -9,13 +9,13 @@ from typing import Literal
 import keras
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from sklearn.metrics import log_loss
+from scipy.special import log_softmax
 
 from common import training
 from recipes.text_cnn.batches import Batches
-from recipes.text_cnn.classifier import SentenceClassifier
+from recipes.text_cnn.classifier import SentenceClassifier, log_prior
 from recipes.text_cnn.data import Fold, TextData
-from recipes.text_cnn.linear import LinearNgrams
+from recipes.text_cnn.linear import LinearNgrams, cross_fitted
 from recipes.text_cnn.model import PAPER_VARIANTS, kim_cnn, subword_cnn
 from recipes.text_cnn.text import Encoded, Encoder
 from recipes.text_cnn.vectors import load_vectors
@@ -31,9 +31,9 @@ class Settings(BaseModel):
     variant: Variant = "subword"
     epochs: int = Field(6, ge=1)
     batch_size: int = Field(64, ge=1)
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(2e-3, gt=0)
     optimizer: Literal["adamw", "adadelta"] = "adamw"
-    weight_decay: float = Field(0.3, ge=0)
+    weight_decay: float = Field(1.0, ge=0)
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     dropout: float = Field(0.5, ge=0, lt=1)
     patience: int | None = Field(None, ge=1)
@@ -79,7 +79,9 @@ class FusedAdamW(keras.optimizers.AdamW):
         return compiled([tf.convert_to_tensor(gradient) for gradient in grads])
 
 
-def build(settings: Settings, encoder: Encoder, classes: int, steps: int, vectors=None):
+def build(
+    settings: Settings, encoder: Encoder, classes: int, steps: int, vectors=None, prior=False
+):
     """A compiled network.
 
     Args:
@@ -88,6 +90,7 @@ def build(settings: Settings, encoder: Encoder, classes: int, steps: int, vector
         classes: number of classes.
         steps: training steps in all, over which the learning rate falls to zero (AdamW only).
         vectors: float32 [len(encoder), dimension] or None.
+        prior: whether another model's scores are added to the network's.
     """
     if settings.variant in PAPER_VARIANTS:
         model = kim_cnn(
@@ -97,7 +100,7 @@ def build(settings: Settings, encoder: Encoder, classes: int, steps: int, vector
     else:
         model = subword_cnn(
             len(encoder), classes, encoder.buckets, dropout=settings.dropout, vectors=vectors,
-            **settings.network,
+            prior=prior, **settings.network,
         )
     if settings.optimizer == "adadelta":
         optimizer = keras.optimizers.Adadelta(settings.learning_rate, rho=0.95, epsilon=1e-6)
@@ -128,6 +131,7 @@ def train_network(
     *,
     seed: int = 0,
     vectors: np.ndarray | None = None,
+    prior: np.ndarray | None = None,
     resume: bool = True,
     fingerprint: str = "",
     tensorboard: bool = False,
@@ -144,6 +148,7 @@ def train_network(
         output_dir: checkpoints go to `output_dir/checkpoint`; None keeps none.
         seed: of the initial weights, the dropout and the order of the batches.
         vectors: float32 [len(encoder), dimension] or None.
+        prior: float32 [sentences, classes], scores of another model that the network adds to.
         resume: go on from a checkpoint that is there; the result is that of an unbroken run.
         fingerprint: of the data; a checkpoint of other data is refused.
         log: receives a line an epoch.
@@ -158,10 +163,12 @@ def train_network(
         )
     keras.utils.set_random_seed(seed)
     common = dict(
-        classes=classes, batch_size=settings.batch_size, pieces=settings.variant == "subword"
-    )
+        classes=classes, batch_size=settings.batch_size, pieces=settings.variant == "subword",
+        prior=prior,
+    )  # fmt: skip
     batches = Batches(encoded, labels, train, seed=seed, **common)
-    model = build(settings, encoder, classes, batches.steps * settings.epochs, vectors)
+    steps = batches.steps * settings.epochs
+    model = build(settings, encoder, classes, steps, vectors, prior is not None)
     held_out = None
     if len(validation):
         held_out = Batches(encoded, labels, validation, **common)(0).cache()
@@ -190,73 +197,84 @@ def train_ensemble(
     output_dir: str | Path | None,
     *,
     members: int = 3,
-    linear_share: float | None = None,
+    linear: bool = True,
+    network_share: float | None = None,
     vectors: str | None = None,
     seed: int = 0,
     resume: bool = True,
     tensorboard: bool = False,
     log: Callable[[str], None] | None = print,
 ) -> tuple[SentenceClassifier, list[training.History]]:
-    """Several networks, and on wish a logistic regression, that vote: this recipe's own result.
+    """This recipe's own result: a linear model, and networks that learn what it leaves over.
+
+    The linear model knows which n-grams tell of which class; on small sets no network learns that
+    as well. Its log-probabilities are added to each network's scores, in training as well, so the
+    networks spend themselves on the rest: order, negation, rare words. For the training rows
+    these log-probabilities come from models that have not seen them (`cross_fitted`).
 
     Args:
         settings: of each network.
         data, fold: the sentences, and which of them to learn from.
         output_dir: each network's checkpoints go to `output_dir/member_<k>`.
         members: number of networks, seeds `seed`, `seed + 1`, ...
-        linear_share: the logistic regression's share of the vote; 0 leaves it out; None chooses
-            the share with the smallest log loss on the validation rows (0.5 without any).
+        linear: False trains the networks alone (the paper's variants always are).
+        network_share: what the networks' mean score is multiplied with before it is added to the
+            linear model's; None takes the tenth with the smallest log loss on the validation
+            rows (0.7 where there are none).
         vectors: file or name of outside word vectors, see `vectors.load_vectors`.
         seed: of the first network.
         resume: continue an interrupted ensemble; finished networks are not trained again.
         log: receives a line an epoch.
     """
     log = log or (lambda line: None)
-    texts = data.texts[fold.train]
+    texts, labels, classes = data.texts[fold.train], data.labels[fold.train], len(data.classes)
     encoder = Encoder.fit(texts, settings.minimum_count, settings.buckets)
     encoded = encoder.encode(data.texts)
-    table = None
+    table, ngrams, prior = None, None, None
     if vectors:
         known, coverage = load_vectors(vectors, encoder.vocabulary, seed=seed)
         log(str(coverage))
         table = np.pad(known, [(2, 0), (0, 0)])  # padding and unknown words have no vector
+    if linear and settings.variant == "subword":
+        log("logistic regression over words, word pairs and character n-grams")
+        ngrams = LinearNgrams.fit(texts, labels, classes, bayes_weights=True)
+        prior = np.zeros((len(data), classes), np.float32)
+        prior[fold.train] = log_prior(cross_fitted(texts, labels, classes))
+        if len(fold.validation):
+            prior[fold.validation] = log_prior(ngrams.predict_proba(data.texts[fold.validation]))
     networks, histories = [], []
     for number in range(members):
         if members > 1:
             log(f"network {number + 1} of {members}")
         network, history = train_network(
-            settings, encoder, encoded, data.labels, fold.train, fold.validation,
-            len(data.classes), Path(output_dir) / f"member_{number}" if output_dir else None,
-            seed=seed + number, vectors=table, resume=resume, fingerprint=data.fingerprint,
+            settings, encoder, encoded, data.labels, fold.train, fold.validation, classes,
+            Path(output_dir) / f"member_{number}" if output_dir else None, seed=seed + number,
+            vectors=table, prior=prior, resume=resume, fingerprint=data.fingerprint,
             tensorboard=tensorboard, log=log,
-        )
+        )  # fmt: skip
         networks.append(network)
         histories.append(history)
-    if linear_share == 0:
-        return SentenceClassifier(data.classes, encoder, networks), histories
-    log("logistic regression over words, word pairs and character n-grams")
-    linear = LinearNgrams.fit(
-        texts, data.labels[fold.train], len(data.classes), bayes_weights=True
-    )
-    if linear_share is None:
-        linear_share = choose_share(
-            SentenceClassifier(data.classes, encoder, networks, linear),
-            data.texts[fold.validation], data.labels[fold.validation],
-        )
-        log(f"its share of the vote, chosen on the validation rows: {linear_share:.1f}")
-    return SentenceClassifier(data.classes, encoder, networks, linear, linear_share), histories
+    classifier = SentenceClassifier(data.classes, encoder, networks, ngrams)
+    if ngrams:
+        classifier.network_share = network_share
+        if network_share is None:
+            rows = fold.validation
+            classifier.network_share = choose_share(
+                classifier, data.texts[rows], data.labels[rows]
+            )
+            log(f"the networks' share: {classifier.network_share:.1f}")
+    return classifier, histories
 
 
 def choose_share(classifier: SentenceClassifier, texts, labels: np.ndarray) -> float:
-    """The linear model's share of the vote, in tenths, with the smallest log loss on some rows."""
+    """The networks' share, in tenths from 0 to 2, with the smallest log loss on some rows."""
     if not len(texts):
-        return 0.5
-    networks = classifier.votes(texts).mean(axis=0).astype(float)
-    linear = np.asarray(classifier.linear.predict_proba(texts), float)
-    shares = np.arange(11) / 10
-    losses = []
-    for share in shares:
-        vote = (1 - share) * networks + share * linear
-        vote /= vote.sum(axis=1, keepdims=True)  # rounding
-        losses.append(log_loss(labels, vote, labels=range(vote.shape[1])))
+        return 0.7
+    networks = classifier.scores(texts).mean(axis=0)
+    prior = log_prior(classifier.linear.predict_proba(texts))
+    shares = np.arange(21) / 10
+    losses = [
+        -log_softmax(prior + share * networks, axis=1)[np.arange(len(labels)), labels].mean()
+        for share in shares
+    ]
     return float(shares[int(np.argmin(losses))])

@@ -25,7 +25,7 @@ def test_saved_and_loaded_gives_the_same(classifier, tmp_path):
     np.testing.assert_allclose(
         classifier.probabilities(TEXTS), again.probabilities(TEXTS), atol=1e-6
     )
-    assert again.classes == classifier.classes and again.linear_share == 0.4
+    assert again.classes == classifier.classes and again.network_share == 0.8
     classifier.save(tmp_path / "classifier")  # replaces the older one
     assert [path.name for path in tmp_path.iterdir()] == ["classifier"]
 
@@ -50,9 +50,7 @@ def test_a_folder_without_a_classifier_is_named(tmp_path):
         SentenceClassifier.load(tmp_path)
 
 
-def test_bad_shares_and_no_members_are_refused(classifier):
-    with pytest.raises(ValueError, match="linear_share=2"):
-        SentenceClassifier(["a", "b"], classifier.encoder, classifier.members, linear_share=2)
+def test_no_members_are_refused(classifier):
     with pytest.raises(ValueError, match="at least one network"):
         SentenceClassifier(["a", "b"], classifier.encoder, [])
 

@@ -13,7 +13,10 @@ TEXTS = ["a lovely film .", "dreadful", "", "the plot was dull and the film was 
 
 def scores(model, encoder, text):
     pieces = any(tensor.name == "pieces" for tensor in model.inputs)
-    batches = Batches(encoder.encode([text]), np.zeros(1, int), np.arange(1), 2, 1, pieces=pieces)
+    prior = np.zeros((1, 2), np.float32) if pieces else None
+    batches = Batches(
+        encoder.encode([text]), np.zeros(1, int), np.arange(1), 2, 1, pieces=pieces, prior=prior
+    )
     return keras.ops.convert_to_numpy(model(batches.arrays(np.arange(1))))[0]
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from common.validation import DataError
 from recipes.text_cnn.batches import Batches, predict_logits
+from recipes.text_cnn.classifier import SentenceClassifier
 from recipes.text_cnn.evaluate import BASELINE, FoldResult, evaluate_fold
 from recipes.text_cnn.text import Encoder
 from recipes.text_cnn.train import Settings, choose_share, train_ensemble, train_network
@@ -60,11 +61,12 @@ def test_labels_travel_with_their_sentences(corpus, fold, encoded):
 def test_predictions_come_in_the_order_of_the_rows(corpus, classifier):
     rows = np.array([7, 3, 200, 11])
     encoded = classifier.encoder.encode(corpus.texts)
-    some = predict_logits(
-        classifier.members[0], Batches(encoded, corpus.labels, rows, 2, 16), batch_size=2
-    )
-    every = predict_logits(
-        classifier.members[0], Batches(encoded, corpus.labels, np.arange(240), 2, 16)
+    prior = np.random.default_rng(0).normal(size=(240, 2)).astype("float32")
+    some, every = (
+        predict_logits(
+            classifier.members[0], Batches(encoded, corpus.labels, part, 2, 16, prior=prior), size
+        )
+        for part, size in ((rows, 2), (np.arange(240), 256))
     )
     np.testing.assert_allclose(some, every[rows], atol=1e-5)
 
@@ -98,7 +100,7 @@ def test_the_papers_variants_learn(corpus, fold, variant, tmp_path):
         variant, epochs=40, patience=20, network={"filters": 8, "dimension": 12}
     )
     classifier, histories = train_ensemble(
-        settings, corpus, fold, None, members=1, linear_share=0, log=None,
+        settings, corpus, fold, None, members=1, log=None,
         vectors=None if variant == "rand" else str(tmp_path / "vectors.npz"),
     )  # fmt: skip
     right = classifier.probabilities(corpus.texts[fold.test]).argmax(1) == corpus.labels[fold.test]
@@ -106,31 +108,31 @@ def test_the_papers_variants_learn(corpus, fold, variant, tmp_path):
     assert histories[0].best_epoch is not None and classifier.linear is None
 
 
-def test_the_linear_share_follows_the_validation_rows(classifier, corpus, fold):
-    texts, labels = corpus.texts[fold.validation], corpus.labels[fold.validation]
-    assert 0 <= choose_share(classifier, texts, labels) <= 1
-    assert choose_share(classifier, texts[:0], labels[:0]) == 0.5
-
+def test_the_networks_share_follows_the_validation_rows(networks_alone, corpus, fold):
     class Undecided:
         def predict_proba(self, texts):
             return np.tile([0.5, 0.5], (len(texts), 1))
 
-    sure = type(classifier)(
-        classifier.classes, classifier.encoder, classifier.members, Undecided()
+    both = SentenceClassifier(
+        corpus.classes, networks_alone.encoder, networks_alone.members, Undecided()
     )
-    assert choose_share(sure, texts, labels) == 0
+    texts, labels = corpus.texts[fold.validation], corpus.labels[fold.validation]
+    assert choose_share(both, texts[:0], labels[:0]) == 0.7
+    assert choose_share(both, texts, labels) > 0.5
+    # Networks that are mostly wrong are not listened to.
+    assert choose_share(both, texts, 1 - labels) == 0
 
 
 def test_a_fold_has_every_arm_and_is_not_computed_twice(corpus, fold, settings, tmp_path):
     result, classifier = evaluate_fold(
-        settings, corpus, fold, tmp_path, members=2, linear_share=0.5, log=None
+        settings, corpus, fold, tmp_path, members=2, network_share=0.5, log=None
     )
     assert set(result.probabilities) == {
-        "ours", "one network", "networks averaged", "linear n-grams", BASELINE,
+        "ours", "one network", "linear n-grams", BASELINE,
     }  # fmt: skip
     assert not list(tmp_path.rglob("checkpoint"))
     again, loaded = evaluate_fold(
-        settings, corpus, fold, tmp_path, members=2, linear_share=0.5, log=pytest.fail
+        settings, corpus, fold, tmp_path, members=2, network_share=0.5, log=pytest.fail
     )
     for arm, table in result.probabilities.items():
         np.testing.assert_array_equal(table, again.probabilities[arm])
@@ -140,7 +142,7 @@ def test_a_fold_has_every_arm_and_is_not_computed_twice(corpus, fold, settings, 
         atol=1e-6,
     )  # fmt: skip
     with pytest.raises(DataError, match="other data or settings"):
-        evaluate_fold(settings, corpus, fold, tmp_path, members=1, linear_share=0.5, log=None)
+        evaluate_fold(settings, corpus, fold, tmp_path, members=1, network_share=0.5, log=None)
 
 
 def test_a_damaged_fold_is_named(corpus, fold, settings, tmp_path):
@@ -167,7 +169,7 @@ KILLED = """
     fold = Fold(0, *[np.flatnonzero(corpus.split == p) for p in ("train", "validation", "test")], 0)
     settings = Settings(epochs=4, batch_size=16, minimum_count=1, buckets=500, network=NETWORK)
     result, _ = evaluate_fold(
-        settings, corpus, fold, sys.argv[1], members=2, linear_share=0.5, log=log
+        settings, corpus, fold, sys.argv[1], members=2, network_share=0.5, log=log
     )
     np.save(sys.argv[1] + "/ours.npy", result.probabilities["ours"])
 """
