@@ -6,8 +6,9 @@ the response of one filter to one n-gram (maximum) or the average of its respons
     score[c] = bias[c] + sum over filters and places of share[place, filter] * weight[filter, c]
 
 holds to the last bit of rounding, without any approximation by gradients. Every share is handed
-in equal parts to the words under the filter. Two more views: the n-grams that each filter likes
-best, and coloured text.
+in equal parts to the words under the filter. The linear model's scores are a sum over n-grams to
+begin with, so the account is exact for the whole classifier. Two more views: the n-grams that
+each filter likes best, and coloured text.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from recipes.text_cnn.classifier import SentenceClassifier
 from recipes.text_cnn.text import Encoder, token_lists
 
 
@@ -29,7 +31,8 @@ class Explanation:
     Attributes:
         tokens: the words as read.
         scores: float [tokens, classes], what each word adds to each class score.
-        bias: float [classes]; `scores.sum(0) + bias` is the network's output.
+        bias: float [classes]; `scores.sum(0) + bias` is what the softmax is taken of (but for a
+            linear probability below `classifier.SMALLEST`, which is rounded up there).
         fired: list of (n-gram, class number, contribution), strongest first.
     """
 
@@ -39,7 +42,41 @@ class Explanation:
     fired: list[tuple[str, int, float]]
 
 
-class Explainer:
+def explain(classifier: SentenceClassifier, text: str) -> Explanation:
+    """Attribute the class scores of one sentence to its words, networks and linear model alike."""
+    tokens = token_lists([text], lower=False)[0]
+    scores = np.zeros((len(tokens), len(classifier.classes)))
+    bias = np.zeros(len(classifier.classes))
+    fired: dict[str, np.ndarray] = {}
+    weight = classifier.network_share / len(classifier.members)
+    for member in classifier.members:
+        for gram, words, added in FilterView(member, classifier.encoder).contributions(text):
+            _hand_out(gram, words, weight * added, scores, bias, fired)
+        bias += weight * keras.ops.convert_to_numpy(member.get_layer("logits").bias)
+    if classifier.linear:
+        parts, own = classifier.linear.contributions(text)
+        for gram, words, added in parts:
+            shown = gram if " " in gram or not gram.startswith("~") else tokens[words[0]]
+            _hand_out(shown, words, added, scores, bias, fired)
+        bias += own
+    ranked = []
+    for gram, added in fired.items():
+        centred = added - added.mean()
+        ranked.append((gram, int(centred.argmax()), float(centred.max())))
+    ranked.sort(key=lambda item: -item[2])
+    return Explanation(tokens, scores, bias, ranked)
+
+
+def _hand_out(gram, words, added, scores, bias, fired) -> None:
+    if not len(words):
+        bias += added  # a window of padding alone belongs to no word
+        return
+    scores[words.start : words.stop] += added / len(words)
+    key = gram.lower()
+    fired[key] = fired.get(key, 0) + added
+
+
+class FilterView:
     """Opens a network of `model.py` at its convolutions."""
 
     def __init__(self, model: keras.Model, encoder: Encoder):
@@ -72,42 +109,25 @@ class Explainer:
             responses = [r * (not m) for r, m in zip(responses, masked, strict=True)]
         return tokens, responses, offsets
 
-    def explain(self, text: str) -> Explanation:
-        """Attribute the class scores of one sentence to its words."""
+    def contributions(self, text: str) -> list[tuple[str, range, np.ndarray]]:
+        """What each n-gram adds to the class scores, as (n-gram, its words, float [classes])."""
         tokens, responses, offsets = self.activations(text)
-        count = len(tokens)
-        scores = np.zeros((max(count, 1), self.kernel.shape[1]))
-        bias = self.bias.astype(float).copy()
-        fired: dict[str, np.ndarray] = {}
-        row = 0
+        count, row, found = len(tokens), 0, []
         for layer, response, offset in zip(self.windows, responses, offsets, strict=True):
             width, filters = layer.kernel_size[0], layer.filters
             share = np.zeros_like(response, dtype=float)  # [places, filters]
-            peak = response.argmax(0)
-            share[peak, np.arange(filters)] = response.max(0)
-            contribution = share @ self.kernel[row : row + filters]
+            share[response.argmax(0), np.arange(filters)] = response.max(0)
+            added = share @ self.kernel[row : row + filters]
             row += filters
             if layer.padding == "same":  # ours: the mean follows the maximum
                 mean = response[:count] / max(count, 1)
-                contribution[: len(mean)] += mean @ self.kernel[row : row + filters]
+                added[: len(mean)] += mean @ self.kernel[row : row + filters]
                 row += filters
-            for place, added in enumerate(contribution):
-                first, last = place + offset, place + offset + width
-                covered = range(max(first, 0), min(last, count))
-                if not len(covered):
-                    bias += added  # a window of padding alone belongs to no word
-                    continue
-                for word in covered:
-                    scores[word] += added / len(covered)
-                gram = " ".join(tokens[word] for word in covered)
-                fired[gram] = fired.get(gram, 0) + added
-        ranked = []
-        for gram, added in fired.items():
-            centred = added - added.mean()
-            best = int(centred.argmax())
-            ranked.append((gram, best, float(centred[best])))
-        ranked.sort(key=lambda item: -item[2])
-        return Explanation(tokens, scores[:count], bias, ranked)
+            for place, score in enumerate(added):
+                first = place + offset
+                words = range(max(first, 0), max(min(first + width, count), max(first, 0)))
+                found.append((" ".join(tokens[words.start : words.stop]), words, score))
+        return found
 
     def strongest_ngrams(
         self, texts, classes: list[str], filters: int = 8, examples: int = 5

@@ -9,6 +9,7 @@ SavedModel holds the whole ensemble.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import normalize
 
-from recipes.text_cnn.text import chunks, tokenize
+from recipes.text_cnn.text import chunks, token_lists, tokenize
 
 
 def ngrams(texts: tf.Tensor, characters: bool) -> tf.RaggedTensor:
@@ -63,6 +64,7 @@ class LinearNgrams:
         """
         self.terms, self.scales, self.weights, self.bias = terms, scales, weights, bias
         self.words = int(words)
+        self._rows: dict[bytes, int] | None = None
         self._table = tf.lookup.StaticHashTable(
             tf.lookup.KeyValueTensorInitializer(
                 tf.constant(terms.tolist()), tf.range(len(terms), dtype=tf.int64)
@@ -120,6 +122,42 @@ class LinearNgrams:
             value[:, None] * tf.gather(self.weights, column), row, sentences
         )
         return tf.nn.softmax(score + self.bias)
+
+    def contributions(self, text: str) -> tuple[list[tuple[str, range, np.ndarray]], np.ndarray]:
+        """What each n-gram of one sentence adds to the class scores.
+
+        Returns:
+            (n-gram, numbers of the words it covers, float [classes]) for every occurrence, and the
+            bias [classes]. All of them together are the scores before the softmax.
+        """
+        if self._rows is None:
+            self._rows = {term: row for row, term in enumerate(self.terms.tolist())}
+        tokens = token_lists([text])[0]
+        places = [(token, range(k, k + 1)) for k, token in enumerate(tokens)]
+        places += [
+            (f"{a} {b}", range(k, k + 2))
+            for k, (a, b) in enumerate(zip(tokens, tokens[1:], strict=False))
+        ]
+        blocks = [places, []]
+        for k, token in enumerate(tokens):
+            marked = f"<{token}>"
+            blocks[1] += [
+                ("~" + marked[start : start + width], range(k, k + 1))
+                for width in (2, 3, 4, 5)
+                for start in range(len(marked) - width + 1)
+            ]
+        found = []
+        for block in blocks if self.words < len(self.terms) else blocks[:1]:
+            rows = [(self._rows.get(gram.encode()), gram, span) for gram, span in block]
+            rows = [row for row in rows if row[0] is not None]
+            count = Counter(row for row, _, _ in rows)
+            value = {row: (1 + np.log(n)) * self.scales[row] for row, n in count.items()}
+            length = np.sqrt(sum(v * v for v in value.values())) or 1.0
+            found += [
+                (gram, span, value[row] / length / count[row] * self.weights[row])
+                for row, gram, span in rows
+            ]
+        return found, self.bias
 
     def predict_proba(self, texts) -> np.ndarray:
         """Probabilities float32 [texts, classes] of a sequence of str."""
