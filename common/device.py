@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from common import machine
+from common.quiet import quiet_start
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "auto")
 
@@ -56,6 +57,7 @@ class DeviceCard(BaseModel):
         return f"| Device | |\n|---|---|\n{rows}"
 
 
+@quiet_start()
 def setup(
     memory: str | float | None = "grow",
     visible: Sequence[int] | None = None,

@@ -15,6 +15,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
@@ -197,6 +198,7 @@ def bars_with_intervals(
     metric: str = "accuracy",
     title: str | None = None,
     percent: bool = True,
+    axis: Axes | None = None,
 ) -> Figure:
     """Variants with their 95 % intervals, and published numbers as hollow marks below them.
 
@@ -207,6 +209,7 @@ def bars_with_intervals(
         published: entries as in recipe.yaml (of, metric, value, unit), of the same set.
         metric: the one to draw; others are left out.
         percent: whether the metric is a fraction to be shown in percent.
+        axis: draw there; None makes a figure of fitting size.
     """
     ours = [entry for entry in measured if entry["metric"] == metric]
     papers = [entry for entry in published if entry["metric"] == metric]
@@ -222,8 +225,10 @@ def bars_with_intervals(
     names += [textwrap.shorten(f"{name} (published)", 60, placeholder="…") for name, _ in papers]
     names = [textwrap.fill(name, 30) for name in names]
     lines = sum(name.count("\n") + 1 for name in names)
-    figure, axis = plt.subplots(figsize=(7.5, 0.34 * lines + 0.12 * len(names) + 1.3),
-                                layout="constrained")
+    if axis is None:
+        size = (7.5, 0.34 * lines + 0.12 * len(names) + 1.3)
+        _, axis = plt.subplots(figsize=size, layout="constrained")
+    figure = axis.get_figure(root=True)
     for place, (_, value, (low, high)) in enumerate(rows):
         axis.plot([low, high], [place, place], color=BLUE, linewidth=5, alpha=0.35,
                   solid_capstyle="butt")

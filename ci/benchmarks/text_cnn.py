@@ -104,7 +104,7 @@ def reference(corpus, fold, encoder, encoded, epochs, seed) -> tuple[float, floa
 
 def pipeline(corpus, fold, encoder, encoded, epochs, seed) -> tuple[float, float, int]:
     """The reference's network through this recipe's batches and optimizer."""
-    from recipes.text_cnn.train import Settings
+    from recipes.text_cnn.settings import Settings
 
     settings = Settings.as_published(
         "rand", epochs=epochs, batch_size=BATCH, learning_rate=1e-3, optimizer="adamw",
@@ -115,8 +115,8 @@ def pipeline(corpus, fold, encoder, encoded, epochs, seed) -> tuple[float, float
 
 def default(corpus, fold, encoder, encoded, epochs, seed) -> tuple[float, float, int]:
     """The recipe's default network, with its own vocabulary."""
+    from recipes.text_cnn.settings import Settings
     from recipes.text_cnn.text import Encoder
-    from recipes.text_cnn.train import Settings
 
     settings = Settings(epochs=epochs, batch_size=BATCH)
     encoder = Encoder.fit(corpus.texts[fold.train], settings.minimum_count, settings.buckets)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from recipes.text_cnn.train import Settings, Variant
+from recipes.text_cnn.settings import Settings, Variant
 
 
 class Parameters(BaseModel):

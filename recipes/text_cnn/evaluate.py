@@ -20,7 +20,8 @@ from common.validation import DataError
 from recipes.text_cnn.classifier import SentenceClassifier
 from recipes.text_cnn.data import Fold, TextData
 from recipes.text_cnn.linear import LinearNgrams
-from recipes.text_cnn.train import Settings, train_ensemble
+from recipes.text_cnn.settings import Settings
+from recipes.text_cnn.train import train_ensemble
 
 BASELINE = "tfidf-lr"
 

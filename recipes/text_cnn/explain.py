@@ -189,10 +189,20 @@ def coloured_html(explanation: Explanation, positive: int, classes: list[str]) -
     scale = np.abs(pull).max(initial=1e-9)
     spans = []
     for token, value in zip(explanation.tokens, pull, strict=True):
-        colour = "33,113,181" if value > 0 else "230,110,20"
+        red, green, blue, alpha = colour_of(value, scale)
+        shade = f"rgba({255 * red:.0f},{255 * green:.0f},{255 * blue:.0f},{alpha:.2f})"
         spans.append(
-            f'<span title="{value:+.2f}" style="background:rgba({colour},{abs(value) / scale:.2f});'
-            f'padding:1px 3px;border-radius:3px">{html.escape(token)}</span>'
+            f'<span title="{value:+.2f}" style="background:{shade};padding:1px 3px;'
+            f'border-radius:3px">{html.escape(token)}</span>'
         )
     head = f"<b>{html.escape(str(classes[positive]))}</b>"
     return f'<div style="line-height:1.9">{head} &larr; {" ".join(spans)}</div>'
+
+
+def colour_of(value: float, scale: float) -> tuple[float, float, float, float]:
+    """Blue for a pull towards the class, orange for one away from it, stronger where it is larger.
+
+    The strongest is still light enough for dark text. Returns red, green, blue, alpha in 0 to 1.
+    """
+    colour = (0.34, 0.61, 0.85) if value > 0 else (0.95, 0.60, 0.25)
+    return (*colour, min(1.0, abs(value) / scale))

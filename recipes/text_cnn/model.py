@@ -166,9 +166,9 @@ def subword_cnn(
 ) -> keras.Model:
     """Kim's network with a second view of every word: its character n-grams.
 
-    Differences from the paper, each an arm of the ablation table: word vectors beside the mean of
-    hashed character n-gram vectors, whole vector components dropped (spatial dropout), windows of
-    1 to 4 words, mean pooling beside the maximum.
+    Differences from the paper: word vectors beside the mean of hashed character n-gram vectors,
+    whole vector components dropped (spatial dropout), windows of 1 to 4 words, mean pooling beside
+    the maximum.
 
     Args:
         vocabulary_size: word numbers, padding (0) and unknown (1) included.

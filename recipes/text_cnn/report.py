@@ -14,6 +14,7 @@ from common import export, metrics, plots, results
 from recipes.text_cnn.classifier import SentenceClassifier
 from recipes.text_cnn.data import TextData
 from recipes.text_cnn.evaluate import BASELINE, FoldResult, pooled
+from recipes.text_cnn.explain import colour_of, explain
 
 HERE = Path(__file__).parent
 
@@ -109,13 +110,48 @@ def verdict(data: TextData, found: list[FoldResult]) -> str:
     return "\n".join(lines)
 
 
-def picture(records: list[dict], data: TextData, output_dir: str | Path) -> Figure:
-    """The accuracies as a figure, also saved as OUTPUT_DIR/picture.png for the gallery."""
+def picture(
+    records: list[dict],
+    data: TextData,
+    result: FoldResult,
+    classifier: SentenceClassifier,
+    output_dir: str | Path,
+) -> Figure:
+    """Three explained test sentences above the accuracies; also OUTPUT_DIR/picture.png.
+
+    Args:
+        records: from `measure`.
+        data, result, classifier: what to take the sentences from, and who explains them.
+        output_dir: where the gallery looks for picture.png.
+    """
+    figure = plt.figure(figsize=(8, 5.2), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.25))
+    axes = top.subplots()
+    axes.set_axis_off()
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    for line, row in enumerate(telling_rows(data, result, count=3, longest=14)):
+        explanation = explain(classifier, data.texts[row])
+        label = int(data.labels[row])
+        pull = explanation.scores[:, label] - explanation.scores.mean(axis=1)
+        colours = [colour_of(value, np.abs(pull).max(initial=1e-9)) for value in pull]
+        _coloured_line(axes, 0.84 - 0.36 * line, data.classes[label], explanation.tokens, colours)
     title = f"Accuracy on {data.name}" + (" (synthetic)" if data.synthetic else "")
     paper = [] if data.synthetic else published(data.name)
-    figure = plots.bars_with_intervals(records, paper, title=title)
-    figure.savefig(Path(output_dir) / "picture.png", dpi=120)
+    plots.bars_with_intervals(records, paper, title=title, axis=bottom.subplots())
+    figure.savefig(Path(output_dir) / "picture.png", dpi=110)
+    plt.close(figure)
     return figure
+
+
+def _coloured_line(axes, height: float, label: str, tokens: list[str], colours) -> None:
+    """One sentence, its words shaded one by one from left to right."""
+    drawn = axes.text(0, height, f"{label}:  ", weight="bold", size=11, va="center")
+    for token, colour in zip(tokens, colours, strict=True):
+        drawn = axes.annotate(
+            token.replace("$", r"\\$"), xy=(1, 0), xycoords=drawn, xytext=(5, 0),
+            textcoords="offset points", va="bottom", size=11,
+            bbox={"boxstyle": "round,pad=0.15", "facecolor": colour, "edgecolor": "none"},
+        )  # fmt: skip
 
 
 def padding_picture(lengths: np.ndarray, groups: list[np.ndarray]) -> Figure:
@@ -164,13 +200,15 @@ def surest_errors(data: TextData, found: list[FoldResult], count: int = 8) -> pd
     )
 
 
-def telling_rows(data: TextData, result: FoldResult, count: int = 6) -> list[int]:
+def telling_rows(
+    data: TextData, result: FoldResult, count: int = 6, longest: int = 30
+) -> list[int]:
     """Test rows to explain: the surest right answers, classes in turn, then the surest errors."""
     table, truth = result.probabilities["ours"], data.labels[result.test]
     order = np.argsort(-table.max(1), kind="stable")
     right = table.argmax(1) == truth
     lengths = np.array([len(text.split()) for text in data.texts[result.test]])
-    fair = (lengths >= 5) & (lengths <= 30)
+    fair = (lengths >= 5) & (lengths <= longest)
     per_class = [
         [k for k in order if right[k] and fair[k] and truth[k] == label]
         for label in range(len(data.classes))

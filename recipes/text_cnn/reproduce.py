@@ -66,7 +66,7 @@ def reproduce(name: str, variant: str, output: Path) -> None:
     from common import device, results
     from recipes.text_cnn import data, report
     from recipes.text_cnn.evaluate import evaluate_fold
-    from recipes.text_cnn.train import Settings
+    from recipes.text_cnn.settings import Settings
 
     started = time.time()
     device.setup(memory="grow", precision="float32", threads=1, seed=SEED)

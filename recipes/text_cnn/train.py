@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import keras
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import log_softmax
 
 from common import training
@@ -17,42 +15,9 @@ from recipes.text_cnn.classifier import SentenceClassifier, log_prior
 from recipes.text_cnn.data import Fold, TextData
 from recipes.text_cnn.linear import LinearNgrams, cross_fitted
 from recipes.text_cnn.model import PAPER_VARIANTS, kim_cnn, subword_cnn
+from recipes.text_cnn.settings import Settings
 from recipes.text_cnn.text import Encoded, Encoder
 from recipes.text_cnn.vectors import load_vectors
-
-Variant = Literal["subword", "rand", "static", "non-static", "multichannel"]
-
-
-class Settings(BaseModel):
-    """How one network is built and trained; an unknown or out-of-range value is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    variant: Variant = "subword"
-    epochs: int = Field(6, ge=1)
-    batch_size: int = Field(64, ge=1)
-    learning_rate: float = Field(2e-3, gt=0)
-    optimizer: Literal["adamw", "adadelta"] = "adamw"
-    weight_decay: float = Field(1.0, ge=0)
-    label_smoothing: float = Field(0.1, ge=0, lt=1)
-    dropout: float = Field(0.5, ge=0, lt=1)
-    patience: int | None = Field(None, ge=1)
-    minimum_count: int = Field(3, ge=1)
-    buckets: int = Field(50_000, ge=2)
-    network: dict = {}
-
-    @classmethod
-    def as_published(cls, variant: str = "rand", **changes) -> Settings:
-        """Kim 2014, section 3.1: Adadelta, batches of 50, early stopping on a development split.
-
-        The paper names the rule, not its constants: rho 0.95 and epsilon 1e-6 are those of
-        Zeiler 2012 and of the authors' code, as are the 25 epochs.
-        """
-        fixed = dict(
-            variant=variant, epochs=25, batch_size=50, learning_rate=1.0, optimizer="adadelta",
-            weight_decay=0.0, label_smoothing=0.0, dropout=0.5, patience=5, minimum_count=1,
-        )
-        return cls(**{**fixed, **changes})
 
 
 @keras.saving.register_keras_serializable(package="text_cnn")

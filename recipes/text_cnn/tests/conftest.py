@@ -5,8 +5,9 @@ import pytest
 
 from common.validation import Report
 from recipes.text_cnn.data import Fold
+from recipes.text_cnn.settings import Settings
 from recipes.text_cnn.textdata import assemble
-from recipes.text_cnn.train import Settings, train_ensemble
+from recipes.text_cnn.train import train_ensemble
 
 NETWORK = {"dimension": 8, "piece_dimension": 8, "filters": 6, "windows": (1, 2)}
 GOOD, BAD = ("good", "lovely", "superb", "charming"), ("bad", "awful", "dull", "dreadful")

@@ -13,8 +13,9 @@ from common.validation import DataError
 from recipes.text_cnn.batches import Batches, predict_logits
 from recipes.text_cnn.classifier import SentenceClassifier
 from recipes.text_cnn.evaluate import BASELINE, FoldResult, evaluate_fold
+from recipes.text_cnn.settings import Settings
 from recipes.text_cnn.text import Encoder
-from recipes.text_cnn.train import Settings, choose_share, train_ensemble, train_network
+from recipes.text_cnn.train import choose_share, train_ensemble, train_network
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +158,7 @@ KILLED = """
     from recipes.text_cnn.tests.conftest import NETWORK, toy_corpus
     from recipes.text_cnn.evaluate import evaluate_fold
     from recipes.text_cnn.data import Fold
-    from recipes.text_cnn.train import Settings
+    from recipes.text_cnn.settings import Settings
     import numpy as np
 
     def log(line):
