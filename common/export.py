@@ -55,6 +55,7 @@ def saved_model(
     shutil.rmtree(aside, ignore_errors=True)
     try:
         names = {signature: function, "serving_default": function}
+        tf.get_logger().setLevel("ERROR")  # "Assets written to" would name the folder aside
         tf.saved_model.save(module, str(aside), signatures=names)
         loaded = tf.saved_model.load(str(aside)).signatures[signature]
         wanted = loaded.structured_input_signature[1]

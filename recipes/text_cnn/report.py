@@ -134,7 +134,11 @@ def picture(
         label = int(data.labels[row])
         pull = explanation.scores[:, label] - explanation.scores.mean(axis=1)
         colours = [colour_of(value, np.abs(pull).max(initial=1e-9)) for value in pull]
-        _coloured_line(axes, 0.84 - 0.36 * line, data.classes[label], explanation.tokens, colours)
+        says = int(result.probabilities["ours"][result.test == row][0].argmax())
+        name = data.classes[label]
+        if says != label:
+            name += f" (says {data.classes[says]})"
+        _coloured_line(axes, 0.84 - 0.36 * line, name, explanation.tokens, colours)
     title = f"Accuracy on {data.name}" + (" (synthetic)" if data.synthetic else "")
     paper = [] if data.synthetic else published(data.name)
     plots.bars_with_intervals(records, paper, title=title, axis=bottom.subplots())
