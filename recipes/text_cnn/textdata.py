@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+
 from common.validation import Report
 
 PARTS = ("cv", "train", "validation", "test")

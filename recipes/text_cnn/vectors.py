@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from common.validation import DataError
 
 from common import datasets
+from common.validation import DataError
 
 _BLOCK = 1 << 20  # bytes read at once
 _LONGEST_WORD = 10_000  # bytes; a longer one means that the place in the file was lost

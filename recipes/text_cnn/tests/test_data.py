@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from common.validation import DataError
 
 from common import datasets
+from common.validation import DataError
 from recipes.text_cnn import data as text_data
 
 COUNTS = {

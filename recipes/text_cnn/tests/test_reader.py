@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from common.validation import DataError, Report
 
+from common.validation import DataError, Report
 from recipes.text_cnn.reader import read
 
 GOOD = [("a fine film", "pos"), ("a dull book", "neg"), ("so kind a host", "pos"), ("no", "neg")]

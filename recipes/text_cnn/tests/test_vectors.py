@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from common.validation import DataError
 
 from common import datasets
+from common.validation import DataError
 from recipes.text_cnn.vectors import load_vectors
 
 WORDS = ["the", "Paris", "film", "FILM", "good", "über"]
