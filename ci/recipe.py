@@ -28,18 +28,29 @@ class ParameterError(ValueError):
     """A parameter that the notebook does not have, or a value of the wrong type."""
 
 
+KINDS = {
+    "int": int, "float": float, "str": str, "bool": bool, "list": list, "None": type(None),
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Parameter:
-    """One line of the parameters cell: `NAME = literal  # comment`."""
+    """One line of the parameters cell: `NAME = literal  # comment`.
+
+    `NAME: int | None = None` names the types that it takes; without that the default's type holds.
+    """
 
     name: str
     default: Any
     comment: str
     line: int
+    annotation: str = ""
 
     @property
     def kind(self) -> str:
         """The default's type as a word, "anything" where the default is None."""
+        if self.annotation:
+            return self.annotation.replace("|", "or")
         return "anything" if self.default is None else type(self.default).__name__
 
     def check(self, value: Any) -> Any:
@@ -50,6 +61,14 @@ class Parameter:
         kind = type(self.default)
         if isinstance(value, tuple):
             value = list(value)
+        if self.annotation:
+            kinds = [KINDS[name.strip()] for name in self.annotation.split("|")]
+            if type(value) in kinds:
+                return value
+            if type(value) is int and float in kinds:
+                return float(value)
+            raise ParameterError(f"{self.name} takes {self._words()}, got {value!r} "
+                                 f"({type(value).__name__})")
         if self.default is None:
             return value
         if kind is float and type(value) is int:
@@ -77,6 +96,13 @@ class Parameter:
         Python literals (`3`, `1e-3`, `[3, 4]`, `None`) and YAML's `true`, `null`, `[a, b]` are
         understood; a text parameter takes its text as it stands.
         """
+        if self.annotation:
+            try:
+                return self.check(_literal(text))
+            except ParameterError:
+                if "str" not in self.annotation:
+                    raise
+                return text
         if isinstance(self.default, str):
             quoted = text[:1] in "'\"" and text[-1:] == text[:1] and len(text) > 1
             return str(_literal(text)) if quoted else text
@@ -116,11 +142,16 @@ def parse_parameters(source: str) -> dict[str, Parameter]:
     for node in tree.body:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             continue  # a docstring
+        annotation = ""
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.expr() as value):
                 pass
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                pass
+                annotation = ast.unparse(node.annotation)
+                unknown = {part.strip() for part in annotation.split("|")} - set(KINDS)
+                if unknown:
+                    raise ValueError(f"line {node.lineno}: the type of {name} may be made of "
+                                     f"{', '.join(KINDS)}, not {', '.join(sorted(unknown))}")
             case _:
                 raise ValueError(f"line {node.lineno}: only NAME = literal lines belong here")
         if name in found:
@@ -131,7 +162,7 @@ def parse_parameters(source: str) -> dict[str, Parameter]:
             raise ValueError(f"line {node.lineno}: the value of {name} is no literal") from None
         lines = range(node.lineno, node.end_lineno + 1)
         comment = next((comments[i] for i in lines if i in comments), "")
-        found[name] = Parameter(name, default, comment, node.lineno)
+        found[name] = Parameter(name, default, comment, node.lineno, annotation)
     return found
 
 

@@ -124,3 +124,15 @@ def test_parameters_are_read_without_running_them():
 def test_other_code_among_the_parameters_is_refused(source, words):
     with pytest.raises(ValueError, match=words):
         parse_parameters(source)
+
+
+def test_annotated_parameters_take_the_types_they_name():
+    cell = "EPOCHS: int | None = None\nRATE: float | None = 0.1\nWHAT: str | float = 1.0"
+    found = parse_parameters(cell)
+    assert found["EPOCHS"].parse("3") == 3 and found["EPOCHS"].parse("None") is None
+    assert found["RATE"].parse("1") == 1.0 and found["WHAT"].parse("8GB") == "8GB"
+    for text in ("many", "0.5", "true"):
+        with pytest.raises(ParameterError, match="EPOCHS takes an int or None"):
+            found["EPOCHS"].parse(text)
+    with pytest.raises(ValueError, match="line 1: the type of EPOCHS"):
+        parse_parameters("EPOCHS: Path = None")

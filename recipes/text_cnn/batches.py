@@ -18,6 +18,11 @@ from recipes.text_cnn.text import PIECES_PER_WORD, Encoded
 WIDTH_STEP = 8  # few distinct widths: compiled steps and memory blocks are reused
 
 
+def padded_width(longest: int) -> int:
+    """Tokens a row of a batch whose longest sentence has `longest` tokens."""
+    return WIDTH_STEP * max(1, math.ceil(longest / WIDTH_STEP))
+
+
 class Batches:
     """Training batches of some rows of an encoded corpus; call it with the epoch's number."""
 
@@ -72,8 +77,7 @@ class Batches:
         """The padded inputs of one batch, as the networks of `model.py` take them."""
         if width is None:
             if self.bucket:
-                longest = int(self.encoded.lengths[rows].max(initial=1))
-                width = max(WIDTH_STEP, WIDTH_STEP * math.ceil(longest / WIDTH_STEP))
+                width = padded_width(int(self.encoded.lengths[rows].max(initial=1)))
             else:
                 width = max(1, int(self.encoded.lengths.max(initial=1)))
         words, pieces = self.encoded.padded(rows, width)

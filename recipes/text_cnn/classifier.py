@@ -95,7 +95,8 @@ class SentenceClassifier:
         aside.mkdir(parents=True)
         self.encoder.save(aside / "encoder.json")
         for number, member in enumerate(self.members):
-            member.save(aside / f"member_{number}.keras")
+            bare = keras.Model(member.inputs, member.outputs[0])  # without its optimizer's state
+            bare.save(aside / f"member_{number}.keras")
         if self.linear:
             self.linear.save(aside / "linear.npz")
         state = {

@@ -22,8 +22,8 @@ class Parameters(BaseModel):
     DATA: str = Field(min_length=1)
     OUTPUT_DIR: str = Field(min_length=1)
     SEED: int = Field(ge=0)
-    EPOCHS: int = Field(ge=1)
-    BATCH_SIZE: int = Field(ge=1)
+    EPOCHS: int | None = Field(ge=1)
+    BATCH_SIZE: int | None = Field(ge=1)
     LIMIT: int | None = Field(ge=1)
     RESUME: bool
     VARIANT: Variant
@@ -31,7 +31,7 @@ class Parameters(BaseModel):
     MEMBERS: int = Field(ge=1, le=100)
     LINEAR: bool
     NETWORK_SHARE: float | None = Field(ge=0, le=2)
-    LEARNING_RATE: float = Field(gt=0)
+    LEARNING_RATE: float | None = Field(gt=0)
     FOLDS: int = Field(ge=1)
     TEXT_COLUMN: str | None
     LABEL_COLUMN: str | None
@@ -49,16 +49,22 @@ class Parameters(BaseModel):
             )
         if self.VARIANT == "rand" and self.VECTORS:
             raise ValueError("VECTORS: VARIANT='rand' starts from nothing; set VECTORS = None")
+        if self.VARIANT != "subword" and self.NETWORK_SHARE is not None:
+            raise ValueError(
+                f"NETWORK_SHARE: VARIANT={self.VARIANT!r} stands alone, as in the paper; set it "
+                "to None"
+            )
         return self
 
     @property
     def settings(self) -> Settings:
         """How each network is trained: the paper's way for its variants, ours otherwise."""
-        own = {
+        given = {
             "epochs": self.EPOCHS,
             "batch_size": self.BATCH_SIZE,
             "learning_rate": self.LEARNING_RATE,
         }
+        own = {name: value for name, value in given.items() if value is not None}
         if self.VARIANT == "subword":
             return Settings(**own)
         return Settings.as_published(self.VARIANT, **own)

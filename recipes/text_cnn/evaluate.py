@@ -6,8 +6,12 @@ part is worth: one network instead of all, and the linear model that they add to
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
+import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +19,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from common import checkpoint, training
+from common.results import environment
 from common.training import History
 from common.validation import DataError
 from recipes.text_cnn.classifier import SentenceClassifier
@@ -26,15 +32,48 @@ from recipes.text_cnn.train import train_ensemble
 BASELINE = "tfidf-lr"
 
 
+def work_key(**everything) -> str:
+    """A digest of all that a fold's numbers hang on, this recipe's code among it.
+
+    A fold that is finished under another key is not this fold, so a changed setting, other data
+    or a changed line of code is computed anew, and nothing computed before is lost or passed off
+    as new.
+    """
+    digest = hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode())
+    modules = ("batches", "classifier", "evaluate", "linear", "model", "settings", "text", "train",
+               "vectors")  # fmt: skip
+    paths = [Path(__file__).with_name(f"{name}.py") for name in modules]
+    for path in [*paths, Path(training.__file__), Path(checkpoint.__file__)]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 @dataclass(frozen=True)
 class FoldResult:
-    """What one fold gave: test rows, and each arm's probabilities float32 [test rows, classes]."""
+    """What one fold gave.
+
+    Attributes:
+        number: of the fold.
+        test: test rows.
+        probabilities: each arm's, float32 [test rows, classes]; the first is the classifier's own.
+        histories: of the networks.
+        repeated: test texts that also stand in training.
+        seconds: it took, epochs before an interruption included.
+        commit: of the code that computed it.
+    """
 
     number: int
     test: np.ndarray
     probabilities: dict[str, np.ndarray]
     histories: tuple[History, ...] = ()
-    repeated: int = 0  # test texts that also stand in training
+    repeated: int = 0
+    seconds: float = 0.0
+    commit: str = ""
+
+    @property
+    def headline(self) -> str:
+        """The name of the classifier's own arm."""
+        return next(iter(self.probabilities))
 
     def correct(self, arm: str, labels: np.ndarray) -> np.ndarray:
         """bool [test rows]: does `arm` say what `labels` (int [all rows]) does?"""
@@ -44,39 +83,40 @@ class FoldResult:
         """Share of test rows that `arm` gets right."""
         return float(self.correct(arm, labels).mean())
 
-    def save(self, path: Path, key: str) -> None:
+    def save(self, path: Path) -> None:
         """Write as .npz without pickles, aside first."""
         aside = path.with_name(f".{path.stem}.{os.getpid()}.partial.npz")
         path.parent.mkdir(parents=True, exist_ok=True)
         arms = {f"arm {name}": table for name, table in self.probabilities.items()}
         histories = np.array([history.model_dump_json() for history in self.histories], dtype=str)
         np.savez_compressed(
-            aside, number=self.number, test=self.test, repeated=self.repeated, key=key,
-            histories=histories, **arms,
-        )
+            aside, number=self.number, test=self.test, repeated=self.repeated,
+            seconds=self.seconds, commit=self.commit, histories=histories, **arms,
+        )  # fmt: skip
         os.replace(aside, path)
 
     @classmethod
-    def load(cls, path: Path, key: str) -> FoldResult:
+    def load(cls, path: Path) -> FoldResult:
         """Read what `save` wrote.
 
         Raises:
-            DataError: the file is damaged, or was made with other data or settings.
+            DataError: the file is damaged.
         """
-        start_anew = "Set RESUME = False to start anew, or name another OUTPUT_DIR."
         try:
             with np.load(path, allow_pickle=False) as file:
-                if str(file["key"]) != key:
-                    raise DataError(f"{path} was made with other data or settings. {start_anew}")
-                arms = {name[4:]: file[name] for name in file.files if name.startswith("arm ")}
-                histories = tuple(History.model_validate_json(text) for text in file["histories"])
                 return cls(
-                    int(file["number"]), file["test"], arms, histories, int(file["repeated"])
+                    int(file["number"]),
+                    file["test"],
+                    {name[4:]: file[name] for name in file.files if name.startswith("arm ")},
+                    tuple(History.model_validate_json(text) for text in file["histories"]),
+                    int(file["repeated"]),
+                    float(file["seconds"]),
+                    str(file["commit"]),
                 )
         except (OSError, ValueError, KeyError, BadZipFile) as error:
-            if isinstance(error, DataError):
-                raise
-            raise DataError(f"{path} cannot be read ({error}). {start_anew}") from error
+            raise DataError(
+                f"{path} cannot be read ({error}). Set RESUME = False to compute it anew."
+            ) from error
 
 
 def evaluate_fold(
@@ -93,8 +133,6 @@ def evaluate_fold(
     baseline: bool = True,
     keep: bool = True,
     resume: bool = True,
-    tensorboard: bool = False,
-    arm: str = "ours",
     log: Callable[[str], None] | None = print,
 ) -> tuple[FoldResult, SentenceClassifier | None]:
     """Train on a fold and predict its test rows with every arm.
@@ -102,37 +140,42 @@ def evaluate_fold(
     Args:
         settings: of the networks.
         data, fold: the sentences and their division.
-        output_dir: everything goes to `output_dir/fold_<k>`.
+        output_dir: everything goes to `output_dir/work/<key>/fold_<k>`, see `work_key`.
         members, linear, network_share, vectors: see `train_ensemble`.
         seed: of the first network.
         baseline: also fit tf-idf + logistic regression.
         keep: save the classifier beside the result.
         resume: take a finished fold from its files and an unfinished one from its checkpoint.
-        tensorboard: write event files beside the checkpoints.
-        arm: what the classifier's own result is called.
         log: receives progress lines.
 
     Returns:
         The result, and the classifier (None for a finished fold that was not kept).
     """
-    folder = Path(output_dir) / f"fold_{fold.number}"
+    began = time.time()
+    key = work_key(
+        data=data.fingerprint, settings=settings.model_dump(), members=members, linear=linear,
+        network_share=network_share, seed=seed, vectors=vectors, baseline=baseline,
+        rows=[zlib.crc32(rows.tobytes()) for rows in (fold.train, fold.validation, fold.test)],
+    )  # fmt: skip
+    folder = Path(output_dir) / "work" / key / f"fold_{fold.number}"
     path, kept = folder / "result.npz", folder / "classifier"
-    parts = [settings.model_dump_json(), members, linear, network_share, seed, vectors]
-    parts += [fold.train.sum(), len(fold.validation), baseline, arm]
-    key = " ".join(map(str, [data.fingerprint, *parts]))
-    if resume and path.is_file():
-        result = FoldResult.load(path, key)
+    if not resume:
+        shutil.rmtree(folder, ignore_errors=True)
+    if path.is_file():
+        result = FoldResult.load(path)
         if kept.is_dir() or not keep:
+            if log:
+                log(f"fold {fold.number + 1} is finished: taken from {path}")
             return result, SentenceClassifier.load(kept) if kept.is_dir() else None
-    path.unlink(missing_ok=True)
     classifier, histories = train_ensemble(
         settings, data, fold, folder, members=members, linear=linear, network_share=network_share,
-        seed=seed, vectors=vectors, resume=resume, tensorboard=tensorboard, log=log,
+        seed=seed, vectors=vectors, resume=resume, fingerprint=key, log=log,
     )  # fmt: skip
     texts = data.texts[fold.test]
     scores = classifier.scores(texts)
     words = classifier.linear.predict_proba(texts) if classifier.linear else None
-    arms = {arm: classifier.combine(scores.mean(axis=0), words)}
+    own = "ours" if settings.variant == "subword" else settings.variant
+    arms = {own: classifier.combine(scores.mean(axis=0), words)}
     if members > 1:
         arms["one network"] = classifier.combine(scores[0], words)
     if words is not None:
@@ -143,10 +186,14 @@ def evaluate_fold(
         arms[BASELINE] = plain.predict_proba(texts)
     if keep:
         classifier.save(kept)
-    result = FoldResult(fold.number, fold.test, arms, tuple(histories), fold.repeated)
-    result.save(path, key)
-    for checkpoint in folder.glob("member_*/checkpoint"):  # of no more use
-        shutil.rmtree(checkpoint)
+    before = sum(sum(history.seconds[: history.resumed_from]) for history in histories)
+    result = FoldResult(
+        fold.number, fold.test, arms, tuple(histories), fold.repeated,
+        time.time() - began + before, environment()["commit"] or "",
+    )  # fmt: skip
+    result.save(path)
+    for checkpoints in folder.glob("member_*/checkpoint"):  # of no more use
+        shutil.rmtree(checkpoints)
     return result, classifier
 
 

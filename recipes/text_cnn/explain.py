@@ -154,7 +154,7 @@ class FilterView:
                 peaks[number] += values / len(texts)
                 for index, (place, value) in enumerate(zip(places, values, strict=True)):
                     first = max(place + offset, 0)
-                    gram = " ".join(tokens[first : place + offset + width])
+                    gram = " ".join(tokens[first : max(place + offset + width, first)])
                     seen = best.setdefault((number, index), {})
                     seen[gram] = max(seen.get(gram, 0.0), float(value))
         rows, row = [], 0

@@ -13,16 +13,19 @@ import argparse
 import codecs
 import csv
 import gzip
+import io
 import itertools
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
 from common.validation import DataError
+from recipes.text_cnn.reader import candidates
 
-NAMES = ("text", "sentence", "review", "question", "comment", "content", "message", "body")
+LONGEST_ROW = 200  # lines; a quote still open after so many was never meant to be closed
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -93,7 +96,7 @@ def predict_file(
                 ]
                 table = classifier.probabilities(texts)
                 for fields, problem, row in zip(block, problems, table, strict=True):
-                    kept = (fields + [""] * len(header))[: len(header)]
+                    kept = ((fields or []) + [""] * len(header))[: len(header)]
                     best = int(row.argmax())
                     results = [classifier.classes[best], *(f"{p:.6f}" for p in (row[best], *row))]
                     writer.writerow([*kept, *([""] * len(added) if problem else results), problem])
@@ -111,7 +114,9 @@ def predict_file(
     return f"{target}: {done:,} rows{unread}, {seconds:.1f} s, {done / seconds:,.0f} rows/s"
 
 
-def _problem(fields: list[str], header: list[str], column: int) -> str:
+def _problem(fields: list[str] | None, header: list[str], column: int) -> str:
+    if fields is None:
+        return "a quote is never closed"
     if len(fields) != len(header):
         return f"{len(fields)} fields where the header has {len(header)}"
     return "" if fields[column].strip() else "the text is empty"
@@ -122,9 +127,7 @@ def _text_column(source: Path, header: list[str], wanted: str | None) -> int:
         if wanted not in header:
             raise DataError(f"{source} has no column {wanted!r}; it has {', '.join(header)}.")
         return header.index(wanted)
-    guesses = [number for number, name in enumerate(header) if name.strip().lower() in NAMES]
-    if len(header) == 1:
-        return 0
+    guesses = [0] if len(header) == 1 else candidates(header, "text")
     if len(guesses) != 1:
         raise DataError(
             f"{source} has the columns {', '.join(header)}; say which holds the sentences with "
@@ -133,50 +136,60 @@ def _text_column(source: Path, header: list[str], wanted: str | None) -> int:
     return guesses[0]
 
 
-def _rows(source: Path) -> tuple[list[str], Iterator[list[str]]]:
-    """The header and a stream of records."""
-    encoding = _encoding(source)
-    file = _open(source, "rt", encoding=encoding, newline="", errors="replace")
-    first = file.readline()
+def _rows(source: Path) -> tuple[list[str], Iterator[list[str] | None]]:
+    """The header, and a stream of records; None where a quote is never closed."""
+    lines = _lines(source)
+    first = next(lines, "")
     if not first.strip():
-        file.close()
         raise DataError(f"{source} is empty; its first line must name the columns.")
+    if first.lstrip().startswith("{"):
+        raise DataError(f"{source} looks like JSON lines; give a .csv or .tsv file.")
     separator = max(",\t;", key=first.count)
-    file.seek(0)
-    csv.field_size_limit(2**31 - 1)
-
-    def stream():
-        with file:
-            yield from (row for row in csv.reader(_without_nul(file), delimiter=separator) if row)
-
-    rows = stream()
-    return next(rows), rows
+    rows = _records(itertools.chain([first], lines), separator)
+    header = next(rows)
+    if header is None:
+        raise DataError(f"{source}, line 1: the header's quote is never closed.")
+    return header, rows
 
 
-def _without_nul(lines):
-    for line in lines:
-        yield line.replace("\0", "") if "\0" in line else line
+def _records(lines: Iterator[str], separator: str) -> Iterator[list[str] | None]:
+    waiting: deque[str] = deque()
+    end = "\ufffe"  # a noncharacter: no text holds it
+    while line := waiting.popleft() if waiting else next(lines, ""):
+        if not line.strip():
+            continue
+        if '"' not in line:
+            yield line.rstrip("\r\n").split(separator)
+            continue
+        taken = [line]
+        while True:
+            parsed = list(csv.reader([*taken, end], delimiter=separator))
+            if parsed[-1] == [end]:  # the record ends with these lines
+                yield parsed[0]
+                break
+            more = waiting.popleft() if waiting else next(lines, "")
+            if not more or len(taken) == LONGEST_ROW:
+                waiting.extendleft(reversed([*taken[1:], more] if more else taken[1:]))
+                yield None
+                break
+            taken.append(more)
 
 
-def _open(source: Path, mode: str, **keywords):
-    return (gzip.open if source.suffix == ".gz" else open)(source, mode, **keywords)
-
-
-def _encoding(source: Path) -> str:
-    """UTF-16 by its mark, UTF-8 where the whole file decodes, else Windows-1252."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    with _open(source, "rb") as file:
-        block = file.read(1 << 20)
-        if block[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            return "utf-16"
-        try:
-            while block:
-                decoder.decode(block)
-                block = file.read(1 << 20)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return "cp1252"
-    return "utf-8-sig"
+def _lines(source: Path) -> Iterator[str]:
+    """Lines as text: UTF-16 by its mark, else UTF-8, and Windows-1252 for a line that is not."""
+    opener = gzip.open if source.suffix == ".gz" else open
+    with opener(source, "rb") as file:
+        mark = file.read(2)
+        file.seek(0)
+        if mark in (b"\xff\xfe", b"\xfe\xff"):
+            yield from io.TextIOWrapper(file, "utf-16", errors="replace", newline="\n")
+            return
+        for number, line in enumerate(file):
+            line = line.removeprefix(codecs.BOM_UTF8) if number == 0 else line
+            try:
+                yield line.replace(b"\0", b"").decode("utf-8")
+            except UnicodeDecodeError:
+                yield line.replace(b"\0", b"").decode("cp1252", "replace")
 
 
 if __name__ == "__main__":

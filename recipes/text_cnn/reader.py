@@ -123,14 +123,18 @@ def _choose_columns(
     return chosen
 
 
-def _by_name(path: Path, table: Table, role: str, taken: set) -> int | None:
+def candidates(columns: list[str], role: str) -> list[int]:
+    """The columns whose name says that they hold the "text", "label" or "split", the best alone."""
     found = []
-    for i, column in enumerate(table.columns):
+    for i, column in enumerate(columns):
         words = re.findall(r"[^\W\d_]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", column).lower())
-        if i in taken or set(words) & _ABOUT or not set(words) & NAMES[role]:
-            continue
-        found.append((0 if words == [role] else 1 if len(words) == 1 else 2, i))
-    best = [i for rank, i in found if rank == min(found)[0]]
+        if not set(words) & _ABOUT and set(words) & NAMES[role]:
+            found.append((0 if words == [role] else 1 if len(words) == 1 else 2, i))
+    return [i for rank, i in found if rank == min(found)[0]]
+
+
+def _by_name(path: Path, table: Table, role: str, taken: set) -> int | None:
+    best = candidates([n if i not in taken else "" for i, n in enumerate(table.columns)], role)
     if len(best) > 1 and (role != "split"):
         raise _ambiguous(path, table, role, best)
     return best[0] if len(best) == 1 else None

@@ -20,7 +20,7 @@ import tensorflow as tf
 
 PADDING, UNKNOWN = 0, 1
 PIECES_PER_WORD = 28  # all 3- to 5-grams of a word of 10 letters; longer words lose their last ones
-LONGEST_SENTENCE = 400  # tokens; what comes after is cut off, and `Encoder.encode` counts it
+LONGEST_SENTENCE = 400  # tokens; what comes after is cut off
 
 # RE2 syntax. Contractions split as in the Penn Treebank, punctuation stands alone, and scripts
 # without spaces are read sign by sign.
@@ -133,7 +133,7 @@ class Encoded:
 class Encoder:
     """The vocabulary of a training corpus and the way from strings to integers."""
 
-    def __init__(self, vocabulary: list[str], buckets: int = 20_000):
+    def __init__(self, vocabulary: list[str], buckets: int = 50_000):
         """Args:
         vocabulary: lower-cased words; number `i + 2` belongs to `vocabulary[i]`.
         buckets: hash buckets of the character n-grams.
@@ -154,7 +154,7 @@ class Encoder:
         )
 
     @classmethod
-    def fit(cls, texts, minimum_count: int = 1, buckets: int = 20_000) -> Encoder:
+    def fit(cls, texts, minimum_count: int = 1, buckets: int = 50_000) -> Encoder:
         """Learn the vocabulary of training texts, most frequent word first."""
         counts = Counter()
         for chunk in chunks(texts):

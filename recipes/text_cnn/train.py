@@ -99,7 +99,6 @@ def train_network(
     prior: np.ndarray | None = None,
     resume: bool = True,
     fingerprint: str = "",
-    tensorboard: bool = False,
     log: Callable[[str], None] | None = print,
 ) -> tuple[keras.Model, training.History]:
     """Train one network on some rows of a corpus.
@@ -147,7 +146,6 @@ def train_network(
         resume=resume,
         patience=settings.patience,
         restore_best=settings.patience is not None,
-        tensorboard=tensorboard,
         seed=seed,
         settings={"fingerprint": fingerprint, **settings.model_dump()},
         log=log,
@@ -167,7 +165,7 @@ def train_ensemble(
     vectors: str | None = None,
     seed: int = 0,
     resume: bool = True,
-    tensorboard: bool = False,
+    fingerprint: str = "",
     log: Callable[[str], None] | None = print,
 ) -> tuple[SentenceClassifier, list[training.History]]:
     """This recipe's own result: a linear model, and networks that learn what it leaves over.
@@ -189,6 +187,7 @@ def train_ensemble(
         vectors: file or name of outside word vectors, see `vectors.load_vectors`.
         seed: of the first network.
         resume: continue an interrupted ensemble; finished networks are not trained again.
+        fingerprint: of all that must be the same for that.
         log: receives a line an epoch.
     """
     log = log or (lambda line: None)
@@ -214,8 +213,8 @@ def train_ensemble(
         network, history = train_network(
             settings, encoder, encoded, data.labels, fold.train, fold.validation, classes,
             Path(output_dir) / f"member_{number}" if output_dir else None, seed=seed + number,
-            vectors=table, prior=prior, resume=resume, fingerprint=data.fingerprint,
-            tensorboard=tensorboard, log=log,
+            vectors=table, prior=prior, resume=resume,
+            fingerprint=fingerprint or data.fingerprint, log=log,
         )  # fmt: skip
         networks.append(network)
         histories.append(history)

@@ -80,6 +80,16 @@ def test_a_file_keeps_its_rows_and_gains_columns(model, classifier, tmp_path, ca
     assert "4 rows, 2 without a label" in capsys.readouterr().out
 
 
+def test_an_open_quote_costs_one_row(model, tmp_path):
+    lines = ["Review Text,n", '"two', 'lines lovely",1', '"never closed lovely,2']
+    (tmp_path / "in.csv").write_text("\n".join([*lines, *["dreadful,3"] * 500]) + "\n")
+    predict_file(model, tmp_path / "in.csv", tmp_path / "out.csv")
+    rows = rows_of(tmp_path / "out.csv")
+    assert [row["problem"] for row in rows[:3]] == ["", "a quote is never closed", ""]
+    assert len(rows) == 502 and rows[0]["Review Text"] == "two\nlines lovely"
+    assert {row["label"] for row in rows[2:]} == {"negative"}
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
 def test_encodings_and_gzip(model, tmp_path, encoding):
     source = tmp_path / "in.tsv.gz"
@@ -97,6 +107,7 @@ def test_encodings_and_gzip(model, tmp_path, encoding):
         ("a,b\n1,2\n", [], "say which holds the sentences"),
         ("a,b\n1,2\n", ["--text-column", "c"], "no column 'c'"),
         ("text,label\nx,y\n", [], "already has the column"),
+        ('{"text": "x"}\n', [], "looks like JSON lines"),
     ],
 )
 def test_unusable_input_is_one_clear_error(model, tmp_path, capsys, content, arguments, message):
