@@ -121,6 +121,7 @@ def missing_data(data: Any) -> str:
     if not isinstance(data, str) or data == "sample":
         return ""
     from common import datasets
+    from common.download import TransferError
 
     if data not in datasets.names():
         return ""
@@ -130,7 +131,7 @@ def missing_data(data: Any) -> str:
         raise UsageError(str(error)) from None
     try:
         datasets.load(data)
-    except datasets.DatasetError as error:
+    except TransferError as error:  # damage and a full disk are failures, not missing data
         return " ".join(str(error).split())
     return ""
 
@@ -304,7 +305,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     p.add_argument(
         "--skip-missing", action="store_true",
-        help="skip a run whose published data is neither in the cache nor in the mirror",
+        help="skip a run whose published data cannot be had: no cache, mirror or network",
     )  # fmt: skip
     p.add_argument("--list", action="store_true", help="list recipes, presets and parameters")
     p.add_argument("--root", type=Path, default=ROOT, help="the project; default: this checkout")

@@ -56,11 +56,11 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"\n{corpus.name}{' (synthetic)' if corpus.synthetic else ''}, {len(fold.train):,} "
           f"training and {len(fold.test):,} test sentences, {options.epochs} epochs, commit "
           f"{results.environment()['commit']}")
-    tests = len(fold.test) * options.repetitions
     for name, runs in found.items():
         ratios = [a[0] / b[0] for a, b in zip(runs, found["reference"], strict=True)]
         walls = [b[1] / a[1] for a, b in zip(runs, found["reference"], strict=True)]
-        accuracy = metrics.wilson(sum(run[2] for run in runs), tests)
+        # The test rows are the same in every repetition, so the interval is that of one.
+        accuracy = metrics.wilson(round(statistics.mean(run[2] for run in runs)), len(fold.test))
         print(
             f"{name:9}  {statistics.median(run[0] for run in runs):7,.0f} sentences/s  "
             f"{statistics.median(ratios):.2f} times the reference ({min(ratios):.2f} to "

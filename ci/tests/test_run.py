@@ -195,9 +195,10 @@ def test_missing_data_is_skipped_with_its_reason(
     project, tmp_path, fake_execute, monkeypatch, capsys
 ):
     from common import datasets
+    from common.download import TransferError
 
     def refuse(name):
-        raise datasets.DatasetError(f"{name} cannot be had:\n no network")
+        raise TransferError(f"{name} cannot be had:\n no network")
 
     monkeypatch.setattr(datasets, "load", refuse)
     monkeypatch.setenv("RECIPES_CACHE", str(tmp_path / "cache"))

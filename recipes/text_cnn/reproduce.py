@@ -1,14 +1,14 @@
 """Every number of the result tables: `python -m recipes.text_cnn.reproduce`.
 
-One process for each data set and variant, two at a time with one thread each (which on two cores
-is quicker than two threads for one). Finished folds are kept in build/reproduce, so a broken-off
-reproduction goes on where it stopped; results/text_cnn.json is written after each variant.
+One process for each data set and variant, as many at a time as there are cores (each wants 2 GB of
+memory, see `--jobs`), with one thread each, which is quicker than two threads for one. Finished
+folds are kept in build/reproduce, so a broken-off reproduction goes on where it stopped;
+results/text_cnn.json is written after each variant.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -77,25 +77,19 @@ def reproduce(name: str, variant: str, output: Path) -> None:
     # tenth of them where the set has no development part of its own.
     folds = data.folds(corpus, folds=FOLDS, seed=SEED, validation_fraction=0.0 if ours else 0.1)
     folder = output / f"{name}-{variant}"
-    found, seconds = [], 0.0
+    found = []
     for fold in folds:
-        spent = folder / f"fold_{fold.number}" / "seconds.json"
-        began = time.time()
         result, _ = evaluate_fold(
-            settings, corpus, fold, folder, members=MEMBERS if ours else 1,
-            network_share=NETWORK_SHARE, seed=SEED + 100 * fold.number,
-            vectors=VECTORS if not ours and variant != "rand" else None, baseline=ours, keep=False,
-            arm=variant,
+            settings, corpus, fold, folder, members=MEMBERS if ours else 1, linear=ours,
+            network_share=NETWORK_SHARE if ours else None, seed=SEED + 100 * fold.number,
+            vectors=VECTORS if not ours and variant != "rand" else None, keep=False,
         )  # fmt: skip
-        if not spent.exists():
-            spent.write_text(json.dumps(time.time() - began))
-        seconds += json.loads(spent.read_text())
         found.append(result)
         print(f"fold {fold.number}: {result.accuracy(variant, corpus.labels):.4f}", flush=True)
     seeds = [SEED + 100 * r.number + k for r in found for k in range(MEMBERS if ours else 1)]
-    records = report.measure(corpus, found, seeds)
-    if ours:
-        records.append(report.gain(corpus, found))
+    records = [*report.measure(corpus, found, seeds), *report.gain(corpus, found)]
+    if not ours:  # the baseline's numbers stand with ours; here it served the paired test
+        records = [record for record in records if record["variant"] == variant]
     parameters = {
         "DATA": name, "VARIANT": variant, "FOLDS": len(found), "SEED": SEED,
         "MEMBERS": MEMBERS if ours else 1, "LINEAR": ours,
@@ -103,11 +97,13 @@ def reproduce(name: str, variant: str, output: Path) -> None:
         **settings.model_dump(),
     }  # fmt: skip
     run = results.record(
-        folder, "text_cnn", report.describe(corpus),
-        {"metric": "accuracy", "variant": variant}, records, parameters, started,
+        folder, "text_cnn", report.describe(corpus), report.headline(found), records, parameters,
+        started,
     )  # fmt: skip
-    run["seconds"] = round(seconds, 1)  # of all folds, those of earlier processes included
-    results.merge(ROOT / "results" / "text_cnn.json", [run], "full")
+    # Folds may come from earlier processes: their time counts, and their commit is the one.
+    run["seconds"] = round(sum(result.seconds for result in found), 1)
+    run["commit"] = " ".join(sorted({result.commit for result in found}))
+    results.merge(ROOT / "results" / "text_cnn.json", [run], "reproduce")
 
 
 if __name__ == "__main__":
