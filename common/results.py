@@ -200,7 +200,8 @@ def table(
     for entry in (Metric.model_validate(dict(metric)) for metric in metrics):
         if entry.data != data:
             continue
-        share = any(word in entry.metric for word in SHARES)
+        # A gain is a difference of fractions: points of a percentage.
+        share = entry.metric.startswith("gain") or any(word in entry.metric for word in SHARES)
         bounds = [_show(bound, share) for bound in (entry.low, entry.high) if bound is not None]
         rows.append([entry.variant, entry.metric, _show(entry.value, share),
                      " to ".join(bounds), entry.n, f"this run; {entry.interval}".rstrip("; ")])
