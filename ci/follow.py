@@ -190,4 +190,4 @@ def tree_memory(pid: int) -> float:
             total += process.memory_info().rss
         except psutil.NoSuchProcess:
             pass
-    return total / 1e6
+    return total / 2**20
