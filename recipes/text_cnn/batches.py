@@ -80,7 +80,7 @@ class Batches:
                 width = padded_width(int(self.encoded.lengths[rows].max(initial=1)))
             else:
                 width = max(1, int(self.encoded.lengths.max(initial=1)))
-        words, pieces = self.encoded.padded(rows, width)
+        words, pieces = self.encoded.padded(rows, width, self.pieces)
         inputs = {"words": words}
         if self.pieces:
             inputs["pieces"] = pieces

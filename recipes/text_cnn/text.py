@@ -111,15 +111,18 @@ class Encoded:
         """Tokens per sentence, int64 [sentences]."""
         return np.diff(self.starts)
 
-    def padded(self, rows: np.ndarray, width: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def padded(
+        self, rows: np.ndarray, width: int | None = None, pieces: bool = True
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """Gather sentences as padded arrays.
 
         Args:
             rows: int [batch], which sentences.
             width: tokens per row; None takes the longest of the batch (at least 1).
+            pieces: False spares the work for a network that does not read them.
 
         Returns:
-            words int32 [batch, width] and pieces int32 [batch, width, PIECES_PER_WORD].
+            words int32 [batch, width] and pieces int32 [batch, width, PIECES_PER_WORD] or None.
         """
         lengths = self.lengths[rows]
         width = width or max(1, int(lengths.max(initial=1)))
@@ -127,7 +130,7 @@ class Encoded:
         inside = place < lengths[:, None]
         position = np.where(inside, self.starts[rows][:, None] + place, 0)
         distinct = np.where(inside, self.tokens[position] if len(self.tokens) else 0, 0)
-        return self.words[distinct], self.pieces[distinct]
+        return self.words[distinct], self.pieces[distinct] if pieces else None
 
 
 class Encoder:
