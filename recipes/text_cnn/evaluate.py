@@ -140,7 +140,7 @@ def evaluate_fold(
     Args:
         settings: of the networks.
         data, fold: the sentences and their division.
-        output_dir: everything goes to `output_dir/work/<key>/fold_<k>`, see `work_key`.
+        output_dir: everything goes to `output_dir/folds/<key>/fold_<k>`, see `work_key`.
         members, linear, network_share, vectors: see `train_ensemble`.
         seed: of the first network.
         baseline: also fit tf-idf + logistic regression.
@@ -157,7 +157,7 @@ def evaluate_fold(
         network_share=network_share, seed=seed, vectors=vectors, baseline=baseline,
         rows=[zlib.crc32(rows.tobytes()) for rows in (fold.train, fold.validation, fold.test)],
     )  # fmt: skip
-    folder = Path(output_dir) / "work" / key / f"fold_{fold.number}"
+    folder = Path(output_dir) / "folds" / key / f"fold_{fold.number}"
     path, kept = folder / "result.npz", folder / "classifier"
     if not resume:
         shutil.rmtree(folder, ignore_errors=True)
