@@ -24,9 +24,8 @@ from recipes.text_cnn.vectors import load_vectors
 class FusedAdamW(keras.optimizers.AdamW):
     """AdamW whose update is one compiled program on TensorFlow.
 
-    Keras's own runs a dozen passes over every weight, which for embedding tables costs more than
-    the network itself: on one CPU core a step of the default network falls from 106 to 59 ms. It
-    also adds up the gradients of a word's repetitions before squaring them, as Adam means it.
+    Keras's own runs a dozen passes over every weight, which for embedding tables costs about as
+    much as the network itself. This one also adds up the gradients of a word's repetitions before squaring them, as Adam means it.
     JAX compiles the whole step anyway, and PyTorch is left alone.
     """
 
