@@ -25,8 +25,8 @@ class FusedAdamW(keras.optimizers.AdamW):
     """AdamW whose update is one compiled program on TensorFlow.
 
     Keras's own runs a dozen passes over every weight, which for embedding tables costs about as
-    much as the network itself. This one also adds up the gradients of a word's repetitions before squaring them, as Adam means it.
-    JAX compiles the whole step anyway, and PyTorch is left alone.
+    much as the network itself. This one also adds up the gradients of a word's repetitions before
+    squaring them, as Adam means it. JAX compiles the whole step anyway, and PyTorch is left alone.
     """
 
     def apply(self, grads, trainable_variables=None):
