@@ -13,9 +13,10 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from recipes.text_cnn.text import PIECES_PER_WORD, Encoded
+from recipes.text_cnn.text import Encoded
 
 WIDTH_STEP = 8  # few distinct widths: compiled steps and memory blocks are reused
+FLAT_STEP = 512  # the same for the flat arrays of distinct tokens and pieces
 
 
 def padded_width(longest: int) -> int:
@@ -36,7 +37,7 @@ class Batches:
         *,
         seed: int = 0,
         pieces: bool = True,
-        prior: np.ndarray | None = None,
+        evidence: np.ndarray | None = None,
         bucket: bool = True,
     ):
         """Args:
@@ -45,8 +46,9 @@ class Batches:
         classes: number of classes; the targets are one-hot float32.
         batch_size: sentences a batch; the last one of an epoch may be smaller.
         seed: of the order.
-        pieces: whether the network reads character n-grams.
-        prior: float32 [sentences, classes] for a network that takes another model's scores.
+        pieces: False for a network of words alone, which takes {"words": int32 [batch, tokens]}.
+        evidence: float32 [all tokens, classes] for a network that takes what the linear model
+            says of each token.
         bucket: False pads every batch to the longest sentence of all (for comparison).
 
         Raises:
@@ -58,7 +60,7 @@ class Batches:
             raise ValueError(f"BATCH_SIZE={batch_size}; it must be 1 or more.")
         self.encoded, self.labels, self.rows = encoded, labels, np.asarray(rows)
         self.classes, self.batch_size, self.seed = classes, batch_size, seed
-        self.pieces, self.prior, self.bucket = pieces, prior, bucket
+        self.pieces, self.evidence, self.bucket = pieces, evidence, bucket
         self.steps = math.ceil(len(rows) / batch_size)
 
     def order(self, epoch: int) -> list[np.ndarray]:
@@ -80,27 +82,26 @@ class Batches:
                 width = padded_width(int(self.encoded.lengths[rows].max(initial=1)))
             else:
                 width = max(1, int(self.encoded.lengths.max(initial=1)))
-        words, pieces = self.encoded.padded(rows, width, self.pieces)
-        inputs = {"words": words}
         if self.pieces:
-            inputs["pieces"] = pieces
-        if self.prior is not None:
-            inputs["prior"] = self.prior[rows]
+            inputs = self.encoded.inputs(rows, width, FLAT_STEP)
+        else:
+            inputs = {"words": self.encoded.padded_words(rows, width)}
+        if self.evidence is not None:
+            inputs["evidence"] = self.encoded.padded(self.evidence, rows, width)
         return inputs
 
     def __call__(self, epoch: int) -> tf.data.Dataset:
-        """One epoch as ({"words", "pieces", "prior"}, one-hot) pairs, `self.steps` of them."""
+        """One epoch as (inputs, one-hot targets) pairs, `self.steps` of them."""
         identity = np.eye(self.classes, dtype=np.float32)
 
         def generate():
             for rows in self.order(epoch):
                 yield self.arrays(rows), identity[self.labels[rows]]
 
-        inputs = {"words": tf.TensorSpec([None, None], tf.int32)}
-        if self.pieces:
-            inputs["pieces"] = tf.TensorSpec([None, None, PIECES_PER_WORD], tf.int32)
-        if self.prior is not None:
-            inputs["prior"] = tf.TensorSpec([None, self.classes], tf.float32)
+        inputs = {
+            name: tf.TensorSpec([None] * array.ndim, array.dtype)
+            for name, array in self.arrays(self.rows[:1]).items()
+        }
         signature = (inputs, tf.TensorSpec([None, self.classes], tf.float32))
         return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
 

@@ -1,7 +1,8 @@
 """The finished product: raw sentences in, labels and probabilities out.
 
 A `SentenceClassifier` holds one or several networks and, on wish, the logistic regression of
-`linear.py`. It can be saved, loaded, and exported as a SavedModel that takes raw strings.
+`linear.py` whose evidence they read. It can be saved, loaded, and exported as a SavedModel that
+takes raw strings.
 """
 
 from __future__ import annotations
@@ -20,19 +21,9 @@ from recipes.text_cnn.batches import Batches, predict_logits
 from recipes.text_cnn.linear import LinearNgrams
 from recipes.text_cnn.text import Encoder
 
-SMALLEST = 1e-4  # a linear model that is surer than this is not believed further
-
-
-def log_prior(probabilities: np.ndarray) -> np.ndarray:
-    """Log-probabilities, bounded below, as the networks take them. float32 [texts, classes]."""
-    return np.log(np.maximum(probabilities, SMALLEST)).astype(np.float32)
-
 
 class SentenceClassifier:
-    """Networks, and on wish a linear model whose log-probabilities their scores are added to.
-
-    p(class) = softmax(log p_linear + network_share * mean of the networks' scores)
-    """
+    """Networks, and on wish a linear model that they read: softmax of their mean scores."""
 
     def __init__(
         self,
@@ -40,14 +31,12 @@ class SentenceClassifier:
         encoder: Encoder,
         members: list[keras.Model],
         linear: LinearNgrams | None = None,
-        network_share: float = 1.0,
     ):
         """Args:
         classes: class names, in the order of the networks' outputs.
         encoder: of all members.
         members: networks of `model.py`, at least one.
-        linear: the linear model, or None.
-        network_share: what the mean score is multiplied with.
+        linear: the linear model whose evidence the members read, or None.
 
         Raises:
             ValueError: no member.
@@ -55,33 +44,28 @@ class SentenceClassifier:
         if not members:
             raise ValueError("A classifier needs at least one network in `members`.")
         self.classes, self.encoder, self.members = list(classes), encoder, list(members)
-        self.linear, self.network_share = linear, float(network_share)
+        self.linear = linear
 
     def scores(self, texts) -> np.ndarray:
-        """Each network's own class scores (logits), float32 [members, texts, classes]."""
+        """Each network's class scores (logits), float32 [members, texts, classes]."""
         encoded = self.encoder.encode(texts)
         result = np.zeros((len(self.members), len(encoded), len(self.classes)), np.float32)
         if not len(encoded):
             return result
         nothing, rows = np.zeros(len(encoded), int), np.arange(len(encoded))
+        evidence = np.concatenate(self.linear.token_evidence(texts)) if self.linear else None
         for member, scores in zip(self.members, result, strict=True):
             names = _input_names(member)
             batches = Batches(
-                encoded, nothing, rows, len(self.classes), 256, pieces="pieces" in names,
-                prior=np.zeros_like(scores) if "prior" in names else None,
+                encoded, nothing, rows, len(self.classes), 256, pieces="words" not in names,
+                evidence=evidence,
             )  # fmt: skip
             scores[:] = predict_logits(member, batches)
         return result
 
-    def combine(self, scores: np.ndarray, linear: np.ndarray | None) -> np.ndarray:
-        """Probabilities from the networks' mean score [texts, classes] and the linear model's."""
-        mean = self.network_share * scores
-        return softmax(mean if linear is None else log_prior(linear) + mean, axis=1)
-
     def probabilities(self, texts) -> np.ndarray:
         """Class probabilities float32 [texts, classes] of a sequence of str."""
-        linear = self.linear.predict_proba(texts) if self.linear else None
-        return self.combine(self.scores(texts).mean(axis=0), linear)
+        return softmax(self.scores(texts).mean(axis=0), axis=1)
 
     def predict(self, texts) -> list[str]:
         """The most probable class name of each text."""
@@ -103,7 +87,6 @@ class SentenceClassifier:
             "classes": self.classes,
             "members": len(self.members),
             "linear": self.linear is not None,
-            "network_share": self.network_share,
         }
         (aside / "classifier.json").write_text(json.dumps(state, ensure_ascii=False, indent=1))
         shutil.rmtree(folder, ignore_errors=True)
@@ -130,7 +113,7 @@ class SentenceClassifier:
         ]
         linear = LinearNgrams.load(folder / "linear.npz") if state["linear"] else None
         encoder = Encoder.load(folder / "encoder.json")
-        return cls(state["classes"], encoder, members, linear, state["network_share"])
+        return cls(state["classes"], encoder, members, linear)
 
     def module(self) -> tf.Module:
         """A TensorFlow module whose `classify` takes strings, for `common.export.saved_model`.
@@ -150,7 +133,7 @@ class _Serving(tf.Module):
     def __init__(self, classifier: SentenceClassifier):
         super().__init__()
         self.encoder, self.linear = classifier.encoder, classifier.linear
-        self.members, self.share = classifier.members, classifier.network_share
+        self.members = classifier.members
         self.names = tf.constant(classifier.classes)
         # Attributes that hold variables and tables, so that the SavedModel keeps them.
         self.variables_kept = [member.variables for member in self.members]
@@ -158,20 +141,22 @@ class _Serving(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
     def classify(self, text):
-        words, pieces = self.encoder.graph(text)
-        total = 0.0
-        nothing = tf.zeros([tf.shape(text)[0], len(self.names)])
-        for member in self.members:
-            inputs = {"words": words, "pieces": pieces, "prior": nothing}
-            total += member({name: inputs[name] for name in _input_names(member)}, training=False)
-        score = self.share * total / len(self.members)
+        inputs = self.encoder.graph(text)
+        # The paper's networks take the word numbers themselves.
+        inputs["words"] = tf.gather(inputs["token_words"], inputs["tokens"])
         if self.linear is not None:
-            score += tf.math.log(tf.maximum(self.linear.graph(text), SMALLEST))
-        probabilities = tf.nn.softmax(score)
+            evidence = self.linear.evidence(text)
+            inputs["evidence"] = evidence.to_tensor(shape=[None, None, len(self.names)])
+            # One token more where no sentence has any.
+            missing = tf.shape(inputs["tokens"])[1] - tf.shape(inputs["evidence"])[1]
+            inputs["evidence"] = tf.pad(inputs["evidence"], [[0, 0], [0, missing], [0, 0]])
+        total = 0.0
+        for member in self.members:
+            total += member({name: inputs[name] for name in _input_names(member)}, training=False)
+        probabilities = tf.nn.softmax(total / len(self.members))
         best = tf.argmax(probabilities, axis=1)
         return {"label": tf.gather(self.names, best), "probabilities": probabilities}
 
 
 def _input_names(model: keras.Model) -> list[str]:
     return [tensor.name for tensor in model.inputs]
-

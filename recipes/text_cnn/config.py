@@ -30,7 +30,6 @@ class Parameters(BaseModel):
     VECTORS: str | None
     MEMBERS: int = Field(ge=1, le=100)
     LINEAR: bool
-    NETWORK_SHARE: float | None = Field(ge=0, le=2)
     LEARNING_RATE: float | None = Field(gt=0)
     FOLDS: int = Field(ge=1)
     TEXT_COLUMN: str | None
@@ -49,11 +48,6 @@ class Parameters(BaseModel):
             )
         if self.VARIANT == "rand" and self.VECTORS:
             raise ValueError("VECTORS: VARIANT='rand' starts from nothing; set VECTORS = None")
-        if self.VARIANT != "subword" and self.NETWORK_SHARE is not None:
-            raise ValueError(
-                f"NETWORK_SHARE: VARIANT={self.VARIANT!r} stands alone, as in the paper; set it "
-                "to None"
-            )
         return self
 
     @property

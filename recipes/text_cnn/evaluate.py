@@ -18,6 +18,7 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+from scipy.special import softmax
 
 from common import checkpoint, training
 from common.results import environment
@@ -127,7 +128,6 @@ def evaluate_fold(
     *,
     members: int = 3,
     linear: bool = True,
-    network_share: float | None = None,
     seed: int = 0,
     vectors: str | None = None,
     baseline: bool = True,
@@ -141,7 +141,7 @@ def evaluate_fold(
         settings: of the networks.
         data, fold: the sentences and their division.
         output_dir: everything goes to `output_dir/folds/<key>/fold_<k>`, see `work_key`.
-        members, linear, network_share, vectors: see `train_ensemble`.
+        members, linear, vectors: see `train_ensemble`.
         seed: of the first network.
         baseline: also fit tf-idf + logistic regression.
         keep: save the classifier beside the result.
@@ -154,7 +154,7 @@ def evaluate_fold(
     began = time.time()
     key = work_key(
         data=data.fingerprint, settings=settings.model_dump(), members=members, linear=linear,
-        network_share=network_share, seed=seed, vectors=vectors, baseline=baseline,
+        seed=seed, vectors=vectors, baseline=baseline,
         rows=[zlib.crc32(rows.tobytes()) for rows in (fold.train, fold.validation, fold.test)],
     )  # fmt: skip
     folder = Path(output_dir) / "folds" / key / f"fold_{fold.number}"
@@ -168,18 +168,17 @@ def evaluate_fold(
                 log(f"fold {fold.number + 1} is finished: taken from {path}")
             return result, SentenceClassifier.load(kept) if kept.is_dir() else None
     classifier, histories = train_ensemble(
-        settings, data, fold, folder, members=members, linear=linear, network_share=network_share,
+        settings, data, fold, folder, members=members, linear=linear,
         seed=seed, vectors=vectors, resume=resume, fingerprint=key, log=log,
     )  # fmt: skip
     texts = data.texts[fold.test]
     scores = classifier.scores(texts)
-    words = classifier.linear.predict_proba(texts) if classifier.linear else None
     own = "ours" if settings.variant == "subword" else settings.variant
-    arms = {own: classifier.combine(scores.mean(axis=0), words)}
+    arms = {own: softmax(scores.mean(axis=0), axis=1)}
     if members > 1:
-        arms["one network"] = classifier.combine(scores[0], words)
-    if words is not None:
-        arms["linear n-grams"] = words
+        arms["one network"] = softmax(scores[0], axis=1)
+    if classifier.linear:
+        arms["linear n-grams"] = classifier.linear.predict_proba(texts)
     if baseline:
         train = fold.train
         plain = LinearNgrams.fit(data.texts[train], data.labels[train], len(data.classes))

@@ -1,7 +1,8 @@
 """Which n-grams decided: an exact account of a sentence's class scores.
 
 The class scores of these networks are linear in the pooled features, and each pooled feature is
-the response of one filter to one n-gram (maximum) or the average of its responses (mean). So
+the response of one filter to one n-gram (maximum) or the average of its responses (mean). So,
+beside the sum of the linear model's n-grams,
 
     score[c] = bias[c] + sum over filters and places of share[place, filter] * weight[filter, c]
 
@@ -21,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from recipes.text_cnn.classifier import SentenceClassifier
+from recipes.text_cnn.linear import LinearNgrams
 from recipes.text_cnn.text import Encoder, token_lists
 
 
@@ -31,8 +33,7 @@ class Explanation:
     Attributes:
         tokens: the words as read.
         scores: float [tokens, classes], what each word adds to each class score.
-        bias: float [classes]; `scores.sum(0) + bias` is what the softmax is taken of (but for a
-            linear probability below `classifier.SMALLEST`, which is rounded up there).
+        bias: float [classes]; `scores.sum(0) + bias` is what the softmax is taken of.
         fired: list of (n-gram, class number, contribution), strongest first.
     """
 
@@ -48,17 +49,17 @@ def explain(classifier: SentenceClassifier, text: str) -> Explanation:
     scores = np.zeros((len(tokens), len(classifier.classes)))
     bias = np.zeros(len(classifier.classes))
     fired: dict[str, np.ndarray] = {}
-    weight = classifier.network_share / len(classifier.members)
+    weight = 1 / len(classifier.members)
     for member in classifier.members:
-        for gram, words, added in FilterView(member, classifier.encoder).contributions(text):
+        view = FilterView(member, classifier.encoder, classifier.linear)
+        for gram, words, added in view.contributions(text):
             _hand_out(gram, words, weight * added, scores, bias, fired)
         bias += weight * keras.ops.convert_to_numpy(member.get_layer("logits").bias)
     if classifier.linear:
-        parts, own = classifier.linear.contributions(text)
+        parts, _ = classifier.linear.contributions(text)  # its bias is in the networks'
         for gram, words, added in parts:
             shown = gram if " " in gram or not gram.startswith("~") else tokens[words[0]]
             _hand_out(shown, words, added, scores, bias, fired)
-        bias += own
     ranked = []
     for gram, added in fired.items():
         centred = added - added.mean()
@@ -79,12 +80,10 @@ def _hand_out(gram, words, added, scores, bias, fired) -> None:
 class FilterView:
     """Opens a network of `model.py` at its convolutions."""
 
-    def __init__(self, model: keras.Model, encoder: Encoder):
-        self.encoder = encoder
+    def __init__(self, model: keras.Model, encoder: Encoder, linear: LinearNgrams | None = None):
+        self.encoder, self.linear = encoder, linear
         self.inputs = [tensor.name for tensor in model.inputs]
-        self.windows = [
-            layer for layer in model.layers if isinstance(layer, keras.layers.Conv1D)
-        ]
+        self.windows = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv1D)]
         self.kernel, self.bias = (
             keras.ops.convert_to_numpy(value) for value in model.get_layer("logits").weights
         )
@@ -93,9 +92,10 @@ class FilterView:
     def activations(self, text: str) -> tuple[list[str], list[np.ndarray], list[int]]:
         """Tokens, responses [places, filters] of each window, and the first token of place 0."""
         tokens = token_lists([text], lower=False)[0]
-        words, pieces = self.encoder.encode([text]).padded(np.array([0]))
-        nothing = np.zeros((1, len(self.bias)), np.float32)
-        given = {"words": words, "pieces": pieces, "prior": nothing}
+        encoded, row = self.encoder.encode([text]), np.array([0])
+        given = {**encoded.inputs(row), "words": encoded.padded_words(row)}
+        if self.linear:
+            given["evidence"] = encoded.padded(self.linear.token_evidence([text])[0], row)
         outputs = self.probe({name: given[name] for name in self.inputs})
         outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
         offsets = []

@@ -15,35 +15,54 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from scipy import sparse
-from scipy.special import softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import normalize
+from threadpoolctl import threadpool_limits
 
 from recipes.text_cnn.text import chunks, token_lists, tokenize
 
+BAYES_STRENGTH = 5.0  # scikit-learn's C of the model with Bayes weights
 
-def ngrams(texts: tf.Tensor, characters: bool) -> tf.RaggedTensor:
-    """Lower-cased words and word pairs, or the character 2- to 5-grams of each word.
 
-    Character n-grams carry a leading "~", which no word has (the tokenizer sets it apart), so that
-    the two kinds never meet.
+def lowered(texts: tf.Tensor) -> tf.RaggedTensor:
+    """Lower-cased tokens, ragged string tensor [sentences, (tokens)]."""
+    tokens = tokenize(texts)
+    return tokens.with_flat_values(tf.strings.lower(tokens.flat_values, encoding="utf-8"))
+
+
+def word_ngrams(tokens: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """All words, then all pairs of neighbours of one sentence, with repetitions.
 
     Returns:
-        Ragged string tensor [sentences, (n-grams)], with repetitions.
+        Strings [n-grams], and the numbers of their first and last tokens among all tokens.
     """
-    tokens = tokenize(texts)
-    tokens = tokens.with_flat_values(tf.strings.lower(tokens.flat_values, encoding="utf-8"))
-    if not characters:
-        return tf.concat([tokens, tf.strings.ngrams(tokens, 2, separator=" ")], axis=1)
+    flat = tokens.flat_values
+    number = tf.range(tf.size(flat, tf.int64))
+    sentence = tokens.value_rowids()
+    first = tf.boolean_mask(number[:-1], sentence[:-1] == sentence[1:])
+    pairs = tf.strings.join([tf.gather(flat, first), tf.gather(flat, first + 1)], separator=" ")
+    return (
+        tf.concat([flat, pairs], axis=0),
+        tf.concat([number, first], axis=0),
+        tf.concat([number, first + 1], axis=0),
+    )
+
+
+def character_ngrams(tokens: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The character 2- to 5-grams of each word between < and >, returned as by `word_ngrams`.
+
+    They carry a leading "~", which no word has (the tokenizer sets it apart), so that the two
+    kinds never meet.
+    """
     marked = tf.strings.join(["<", tokens.flat_values, ">"])
     letters = tf.strings.unicode_split(marked, "UTF-8", errors="replace")
     grams = tf.concat(
         [tf.strings.ngrams(letters, width, separator="") for width in (2, 3, 4, 5)], axis=1
     )
-    grams = grams.with_flat_values(tf.strings.join(["~", grams.flat_values]))
-    return tf.RaggedTensor.from_row_splits(grams, tokens.row_splits).merge_dims(1, 2)
+    word = grams.value_rowids()
+    return tf.strings.join(["~", grams.flat_values]), word, word
 
 
 class LinearNgrams:
@@ -88,40 +107,50 @@ class LinearNgrams:
             bayes_weights: weight n-grams by their naive Bayes ratio and read character n-grams
                 too (our member); False is plain tf-idf of words and pairs (the baseline).
             inverse_regularisation: scikit-learn's C; None takes 10 for plain tf-idf, 5 with
-                Bayes weights.
+                Bayes weights (chosen on development rows).
 
         Raises:
             ValueError: fewer than two classes occur in `labels`.
         """
-        features = _Features(texts, bayes_weights)
-        matrix, scales = features.weighted(labels, np.arange(len(texts)))
-        strength = inverse_regularisation or (5.0 if bayes_weights else 10.0)
-        weights, bias = _logistic_regression(matrix, labels, classes, strength)
-        return cls(
-            np.concatenate(features.terms), scales, weights, bias, words=len(features.terms[0])
-        )
+        strength = inverse_regularisation or (BAYES_STRENGTH if bayes_weights else 10.0)
+        return _Features(texts, bayes_weights).fit(labels, np.arange(len(texts)), classes, strength)
+
+    def evidence(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """What each token says for each class, inside a graph.
+
+        Every n-gram hands its part of the class scores in equal shares to the tokens that it
+        covers, so the sum over a sentence plus `bias` is what the softmax is taken of.
+
+        Args:
+            texts: string tensor [sentences].
+
+        Returns:
+            Ragged float32 tensor [sentences, (tokens), classes].
+        """
+        tokens = lowered(texts)
+        kinds = [word_ngrams(tokens)]
+        if self.words < len(self.terms):
+            kinds.append(character_ngrams(tokens))
+        total = tf.zeros([tf.size(tokens.flat_values), len(self.bias)])
+        for grams, first, last in kinds:
+            found = self._table.lookup(grams)
+            known = found >= 0
+            column, first, last = (tf.boolean_mask(x, known) for x in (found, first, last))
+            row = tf.gather(tokens.value_rowids(), first)
+            # Count each n-gram once a sentence, then bring the sentence to length 1.
+            key, place, count = tf.unique_with_counts(row * len(self.terms) + column)
+            row, column = key // len(self.terms), key % len(self.terms)
+            value = (1 + tf.math.log(tf.cast(count, tf.float32))) * tf.gather(self.scales, column)
+            length = tf.sqrt(tf.math.unsorted_segment_sum(value * value, row, tokens.nrows()))
+            value /= tf.maximum(tf.gather(length, row), 1e-12) * tf.cast(count, tf.float32)
+            each = tf.gather(value[:, None] * tf.gather(self.weights, column), place) / 2
+            for end in (first, last):  # the two halves meet again where an n-gram covers one token
+                total = tf.tensor_scatter_nd_add(total, end[:, None], each)
+        return tokens.with_flat_values(total)
 
     def graph(self, texts: tf.Tensor) -> tf.Tensor:
         """Probabilities float32 [sentences, classes] of a string tensor [sentences]."""
-        kinds = [ngrams(texts, characters=False)]
-        if self.words < len(self.terms):
-            kinds.append(ngrams(texts, characters=True))
-        grams = tf.concat(kinds, axis=1)
-        sentences = tf.cast(grams.nrows(), tf.int64)
-        found = self._table.lookup(grams.flat_values)
-        features = tf.constant(len(self.terms), tf.int64)
-        key = tf.boolean_mask(grams.value_rowids() * features + found, found >= 0)
-        # Count each n-gram once a sentence, then bring each block of a sentence to length 1.
-        unique, _, count = tf.unique_with_counts(key)
-        row, column = unique // features, unique % features
-        value = (1 + tf.math.log(tf.cast(count, tf.float32))) * tf.gather(self.scales, column)
-        place = 2 * row + tf.cast(column >= self.words, tf.int64)
-        length = tf.sqrt(tf.math.unsorted_segment_sum(value * value, place, 2 * sentences))
-        value /= tf.maximum(tf.gather(length, place), 1e-12)
-        score = tf.math.unsorted_segment_sum(
-            value[:, None] * tf.gather(self.weights, column), row, sentences
-        )
-        return tf.nn.softmax(score + self.bias)
+        return tf.nn.softmax(tf.reduce_sum(self.evidence(texts), axis=1) + self.bias)
 
     def contributions(self, text: str) -> tuple[list[tuple[str, range, np.ndarray]], np.ndarray]:
         """What each n-gram of one sentence adds to the class scores.
@@ -159,6 +188,14 @@ class LinearNgrams:
             ]
         return found, self.bias
 
+    def token_evidence(self, texts) -> list[np.ndarray]:
+        """`evidence` of a sequence of str: one float32 [tokens, classes] a text."""
+        found = []
+        for chunk in chunks(texts):
+            ragged = self.evidence(chunk)
+            found += np.split(ragged.flat_values.numpy(), ragged.row_splits.numpy()[1:-1])
+        return found
+
     def predict_proba(self, texts) -> np.ndarray:
         """Probabilities float32 [texts, classes] of a sequence of str."""
         parts = [self.graph(chunk).numpy() for chunk in chunks(texts)]
@@ -184,7 +221,10 @@ class LinearNgrams:
             block = file["letters"].tobytes()
             terms = [block[a:b] for a, b in zip(ends, ends[1:], strict=False)]
             return cls(
-                np.array(terms, dtype=object), file["scales"], file["weights"], file["bias"],
+                np.array(terms, dtype=object),
+                file["scales"],
+                file["weights"],
+                file["bias"],
                 int(file["words"]),
             )
 
@@ -215,19 +255,19 @@ def bayes_ratios(present: sparse.spmatrix, labels: np.ndarray) -> np.ndarray:
 def cross_fitted(
     texts, labels: np.ndarray, classes: int, parts: int = 5, seed: int = 0
 ) -> np.ndarray:
-    """What `LinearNgrams.fit(..., bayes_weights=True)` says of texts that it has not learned from.
+    """The `evidence` of a model with Bayes weights in texts that it has not learned from.
 
-    Each of `parts` parts of the texts is predicted by a model fitted on the others. A network that
-    learns from such predictions sees the linear model as honest about training rows as it will be
+    Each of `parts` parts of the texts is read by a model fitted on the others. A network that
+    learns from such evidence sees the linear model as honest about training rows as it will be
     about new ones.
 
     Args:
-        texts, labels, classes: as in `fit`.
+        texts, labels, classes: as in `LinearNgrams.fit`.
         parts: fewer are taken where a class has fewer rows.
         seed: of the division.
 
     Returns:
-        Probabilities float32 [texts, classes].
+        float32 [tokens of all texts, classes].
     """
     features = _Features(texts, bayes_weights=True)
     rarest = int(np.unique(labels, return_counts=True)[1].min())
@@ -235,12 +275,12 @@ def cross_fitted(
         splitter = StratifiedKFold(min(parts, rarest), shuffle=True, random_state=seed)
     else:  # a class of one row cannot be on both sides
         splitter = KFold(min(parts, len(labels)), shuffle=True, random_state=seed)
-    result = np.zeros((len(labels), classes), np.float32)
+    result: list[np.ndarray] = [None] * len(labels)
     for train, rest in splitter.split(labels, labels):
-        matrix, _ = features.weighted(labels, train)
-        weights, bias = _logistic_regression(matrix[train], labels[train], classes, 5.0)
-        result[rest] = softmax(matrix[rest] @ weights + bias, axis=1)
-    return result
+        model = features.fit(labels, train, classes, BAYES_STRENGTH)
+        for row, found in zip(rest, model.token_evidence([texts[k] for k in rest]), strict=True):
+            result[row] = found
+    return np.concatenate(result)
 
 
 class _Features:
@@ -252,7 +292,12 @@ class _Features:
         for characters in (False, True) if bayes_weights else (False,):
             lists: list[list[bytes]] = []
             for chunk in chunks(texts):
-                lists.extend(ngrams(chunk, characters).to_list())
+                tokens = lowered(chunk)
+                grams, first, _ = (character_ngrams if characters else word_ngrams)(tokens)
+                rows = tf.gather(tokens.value_rowids(), first).numpy()
+                order = np.argsort(rows, kind="stable")
+                ends = np.searchsorted(rows[order], np.arange(1, len(chunk)))
+                lists.extend(part.tolist() for part in np.split(grams.numpy()[order], ends))
             vectorizer = TfidfVectorizer(
                 analyzer=_same, sublinear_tf=True, norm=None, dtype=np.float32,
                 min_df=2 if characters else 1,
@@ -261,21 +306,30 @@ class _Features:
             self.terms.append(np.array(vectorizer.get_feature_names_out(), dtype=object))
             self.idf.append(vectorizer.idf_.astype(np.float32))
 
-    def weighted(self, labels: np.ndarray, rows: np.ndarray):
-        """All rows, weighted by the labels of `rows`: sparse [texts, features], and the scales."""
+    def fit(self, labels: np.ndarray, rows: np.ndarray, classes: int, strength: float):
+        """A `LinearNgrams` that has learned from some rows."""
         blocks, scales = [], []
         for matrix, idf in zip(self.matrices, self.idf, strict=True):
             if self.bayes_weights:
                 ratio = bayes_ratios(matrix[rows] > 0, labels[rows])
                 matrix, idf = matrix @ sparse.diags_array(ratio), idf * ratio
-            blocks.append(normalize(matrix.tocsr()))
+            blocks.append(normalize(matrix.tocsr()[rows]))
             scales.append(idf)
-        return sparse.hstack(blocks, format="csr"), np.concatenate(scales).astype(np.float32)
+        weights, bias = _logistic_regression(
+            sparse.hstack(blocks, format="csr"), labels[rows], classes, strength
+        )
+        scales = np.concatenate(scales).astype(np.float32)
+        return LinearNgrams(
+            np.concatenate(self.terms), scales, weights, bias, words=len(self.terms[0])
+        )
 
 
 def _logistic_regression(matrix, labels: np.ndarray, classes: int, strength: float):
     """Weights float32 [features, classes] and bias float32 [classes] for a softmax."""
-    model = LogisticRegression(C=strength, max_iter=1000).fit(matrix, labels)
+    # The solver's vector steps are short: a second BLAS thread only waits, and where another
+    # process wants the core it waits long.
+    with threadpool_limits(1, user_api="blas"):
+        model = LogisticRegression(C=strength, max_iter=1000).fit(matrix, labels)
     present = model.classes_
     weights = np.zeros((matrix.shape[1], classes), np.float32)
     bias = np.full(classes, -30.0, np.float32)  # a class without rows is never proposed
@@ -285,7 +339,9 @@ def _logistic_regression(matrix, labels: np.ndarray, classes: int, strength: flo
     else:
         weights[:, present] = model.coef_.T
         bias[present] = model.intercept_
-    return weights, bias
+    # A softmax does not see what all classes have in common; without it, evidence reads "for" (> 0)
+    # or "against" (< 0) a class.
+    return weights - weights.mean(axis=1, keepdims=True), bias
 
 
 def _same(item):

@@ -2,11 +2,9 @@
 
 Kim, "Convolutional Neural Networks for Sentence Classification", EMNLP 2014.
 Everything here is `keras` and `keras.ops` alone, so it runs on TensorFlow, JAX and PyTorch.
-All networks take a dictionary of integers and return unnormalised class scores (logits):
-
-    {"words": int32 [batch, tokens], "pieces": int32 [batch, tokens, pieces]} -> [batch, classes]
-
-(Kim's network has no use for `pieces` and does not ask for them.) Number 0 is padding.
+Integers go in and unnormalised class scores (logits) [batch, classes] come out. The paper's network
+takes {"words": int32 [batch, tokens]}, ours a batch with its distinct tokens apart, as described in
+`text.py`. Number 0 is padding.
 """
 
 from __future__ import annotations
@@ -103,30 +101,30 @@ class PieceEmbedding(keras.layers.Layer):
     """A token's vector as the mean of its hashed character n-gram vectors.
 
     Bojanowski et al. 2017, section 3.2 (they sum; the mean keeps short and long words on one
-    scale). Input int32 [batch, tokens, pieces], padded with 0; output [batch, tokens, dimension].
+    scale). Inputs: pieces and piece_tokens int32 [pieces], and anything [distinct tokens] that
+    counts the tokens. Output [distinct tokens, dimension]; 0 for a token without pieces.
     """
 
     def __init__(self, buckets: int, dimension: int, scale: float = 0.2, **keywords):
         super().__init__(**keywords)
         self.buckets, self.dimension, self.scale = buckets, dimension, scale
 
-    def build(self, input_shape):
+    def build(self, pieces_shape, piece_tokens_shape=None, token_words_shape=None):
         self.table = self.add_weight(
             shape=(self.buckets, self.dimension),
             initializer=keras.initializers.RandomUniform(-self.scale, self.scale),
             name="table",
         )
 
-    def call(self, pieces):
-        padding = ops.cast(ops.equal(pieces, 0), self.compute_dtype)
-        missing = ops.sum(padding, axis=-1, keepdims=True)
-        present = ops.sum(1 - padding, axis=-1, keepdims=True)
-        # Padding is taken out of the sum: cheaper than masking every vector, and the same.
-        total = ops.sum(ops.take(self.table, pieces, axis=0), axis=-2) - missing * self.table[0]
-        return total / ops.maximum(present, 1)
+    def call(self, pieces, piece_tokens, token_words):
+        distinct = ops.shape(token_words)[0]
+        total = ops.segment_sum(ops.take(self.table, pieces, axis=0), piece_tokens, distinct)
+        ones = ops.ones_like(pieces, dtype=self.compute_dtype)
+        count = ops.segment_sum(ones, piece_tokens, distinct)
+        return total / ops.expand_dims(ops.maximum(count, 1), -1)
 
-    def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], self.dimension)
+    def compute_output_shape(self, pieces_shape, piece_tokens_shape, token_words_shape):
+        return (*token_words_shape, self.dimension)
 
     def get_config(self):
         own = {"buckets": self.buckets, "dimension": self.dimension, "scale": self.scale}
@@ -162,7 +160,9 @@ def subword_cnn(
     spatial_dropout: float = 0.5,
     dropout: float = 0.5,
     vectors: np.ndarray | None = None,
-    prior: bool = False,
+    evidence_scale: float | None = None,
+    bias: np.ndarray | None = None,
+    evidence_dropout: float = 0.2,
 ) -> keras.Model:
     """Kim's network with a second view of every word: its character n-grams.
 
@@ -180,12 +180,23 @@ def subword_cnn(
         spatial_dropout: share of the vector components dropped for a whole sentence.
         dropout: share of the pooled features dropped.
         vectors: float32 [vocabulary_size, n] of outside word vectors, laid beside ours and tuned.
-        prior: add a third input, "prior" float32 [batch, classes], to the scores: what another
-            model thinks, so that this one learns only what that one leaves over.
+        evidence_scale: with it the network takes a third input, "evidence" float32 [batch,
+            tokens, classes]: what a linear model says of each token. It enters twice. Multiplied
+            by this scale it is part of each token's vector, so that the filters see words that
+            are known to tell together with those that turn them round; and its sum, the linear
+            model's own score, is added to the network's.
+        bias: float [classes] from which the biases of the class scores start; None starts from 0.
+        evidence_dropout: share of the evidence that the filters do not see in training.
     """
-    words = keras.Input((None,), dtype="int32", name="words")
-    pieces = keras.Input((None, None), dtype="int32", name="pieces")
-    mask = ops.expand_dims(ops.cast(ops.not_equal(words, 0), "float32"), -1)
+    def flat(name):
+        return keras.Input(batch_shape=(None,), dtype="int32", name=name)
+
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    words, pieces, piece_tokens = flat("token_words"), flat("pieces"), flat("piece_tokens")
+    inputs = {
+        "tokens": tokens, "token_words": words, "pieces": pieces, "piece_tokens": piece_tokens,
+    }  # fmt: skip
+    mask = ops.expand_dims(ops.cast(ops.not_equal(tokens, 0), "float32"), -1)
     uniform = keras.initializers.RandomUniform(-0.1, 0.1)
     views = [
         keras.layers.Embedding(
@@ -193,7 +204,8 @@ def subword_cnn(
         )(words)
     ]
     if piece_dimension:
-        views.append(PieceEmbedding(buckets, piece_dimension, name="piece_vectors")(pieces))
+        embed = PieceEmbedding(buckets, piece_dimension, name="piece_vectors")
+        views.append(embed(pieces, piece_tokens, words))
     if vectors is not None:
         # Brought to the scale of ours, or the larger of the two drowns the other.
         spread = vectors.std() or 1.0
@@ -203,8 +215,16 @@ def subword_cnn(
                 *vectors.shape, embeddings_initializer=start, name="outside_vectors"
             )(words)
         )
-    matrix = ops.concatenate(views, axis=-1) if len(views) > 1 else views[0]
-    matrix = keras.layers.SpatialDropout1D(spatial_dropout, name="spatial_dropout")(matrix) * mask
+    # One vector for each distinct token, then each token of each sentence takes its own.
+    distinct = ops.concatenate(views, axis=-1) if len(views) > 1 else views[0]
+    matrix = ops.take(distinct, tokens, axis=0)
+    matrix = keras.layers.SpatialDropout1D(spatial_dropout, name="spatial_dropout")(matrix)
+    if evidence_scale is not None:
+        inputs["evidence"] = keras.Input((None, classes), dtype="float32", name="evidence")
+        scaled = keras.layers.Rescaling(evidence_scale, name="scaled_evidence")(inputs["evidence"])
+        kept = keras.layers.Dropout(evidence_dropout, name="evidence_dropout")(scaled)
+        matrix = ops.concatenate([matrix, kept], axis=-1)
+    matrix = matrix * mask
     pooled = []
     for window in windows:
         convolution = keras.layers.Conv1D(
@@ -212,11 +232,11 @@ def subword_cnn(
         )
         pooled.append(MaskedMeanAndMax(name=f"pool_{window}")(convolution(matrix), mask))
     features = keras.layers.Dropout(dropout, name="dropout")(ops.concatenate(pooled, axis=-1))
+    start = "zeros" if bias is None else keras.initializers.Constant(np.asarray(bias).tolist())
     logits = keras.layers.Dense(
-        classes, kernel_initializer="zeros", dtype="float32", name="logits"
+        classes, kernel_initializer="zeros", bias_initializer=start, dtype="float32", name="logits"
     )(features)
-    inputs = {"words": words, "pieces": pieces}
-    if prior:
-        inputs["prior"] = keras.Input((classes,), dtype="float32", name="prior")
-        logits = keras.layers.Add(dtype="float32", name="with_prior")([logits, inputs["prior"]])
+    if evidence_scale is not None:
+        linear = ops.sum(inputs["evidence"], axis=1)
+        logits = keras.layers.Add(dtype="float32", name="with_linear")([logits, linear])
     return keras.Model(inputs, logits, name="subword_cnn")

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SETS = ("mr", "subj", "cr", "trec", "sst2", "sst1")
 OURS, PAPER = "ours", ("rand", "static", "non-static", "multichannel")
 VECTORS = "word2vec_8k"
-SEED, FOLDS, MEMBERS, NETWORK_SHARE = 0, 10, 3, 0.7
+SEED, FOLDS, MEMBERS = 0, 10, 3
 # Steps, not epochs, are what a network needs: small sets take more passes, SST's phrases fewer.
 EPOCHS = {"mr": 6, "subj": 6, "cr": 10, "trec": 10, "sst2": 3, "sst1": 3}
 
@@ -81,7 +81,7 @@ def reproduce(name: str, variant: str, output: Path) -> None:
     for fold in folds:
         result, _ = evaluate_fold(
             settings, corpus, fold, folder, members=MEMBERS if ours else 1, linear=ours,
-            network_share=NETWORK_SHARE if ours else None, seed=SEED + 100 * fold.number,
+            seed=SEED + 100 * fold.number,
             vectors=VECTORS if not ours and variant != "rand" else None, keep=False,
         )  # fmt: skip
         found.append(result)
@@ -93,7 +93,6 @@ def reproduce(name: str, variant: str, output: Path) -> None:
     parameters = {
         "DATA": name, "VARIANT": variant, "FOLDS": len(found), "SEED": SEED,
         "MEMBERS": MEMBERS if ours else 1, "LINEAR": ours,
-        "NETWORK_SHARE": NETWORK_SHARE if ours else 1.0,
         **settings.model_dump(),
     }  # fmt: skip
     run = results.record(

@@ -3,9 +3,16 @@
 The same graph runs over the training corpus (whole arrays at a time) and inside the exported
 model (one request at a time), so a served sentence is read exactly as a training sentence was.
 
-A token becomes one word number and up to `PIECES_PER_WORD` numbers of hashed character n-grams
+A token becomes one word number and the numbers of its hashed character n-grams, its pieces
 (Bojanowski et al. 2017, "Enriching Word Vectors with Subword Information", section 3.2), which
-give a vector to words that training never saw.
+give a vector to words that training never saw. A batch names every distinct token once:
+
+    tokens        int32 [sentences, tokens]  numbers of distinct tokens, padded with 0
+    token_words   int32 [distinct]           the word number of each; the first is padding
+    pieces        int32 [all pieces]         of all distinct tokens, one after another
+    piece_tokens  int32 [all pieces]         the distinct token that each piece belongs to
+
+so that "the" is looked up once a batch and short words have no padded pieces.
 """
 
 from __future__ import annotations
@@ -19,7 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 PADDING, UNKNOWN = 0, 1
-PIECES_PER_WORD = 28  # all 3- to 5-grams of a word of 10 letters; longer words lose their last ones
+PIECES_PER_WORD = 60  # all 3- to 5-grams of a word of 21 letters; longer words lose their last ones
 LONGEST_SENTENCE = 400  # tokens; what comes after is cut off
 
 # RE2 syntax. Contractions split as in the Penn Treebank, punctuation stands alone, and scripts
@@ -57,16 +64,14 @@ def token_lists(texts, lower: bool = True) -> list[list[str]]:
     for chunk in chunks(texts):
         tokens = tokenize(chunk)
         if lower:
-            tokens = tokens.with_flat_values(
-                tf.strings.lower(tokens.flat_values, encoding="utf-8")
-            )
+            tokens = tokens.with_flat_values(tf.strings.lower(tokens.flat_values, encoding="utf-8"))
         flat = [token.decode("utf-8", "replace") for token in tokens.flat_values.numpy().tolist()]
         ends = tokens.row_splits.numpy().tolist()
         lists.extend(flat[a:b] for a, b in zip(ends, ends[1:], strict=False))
     return lists
 
 
-def character_pieces(tokens: tf.Tensor, buckets: int) -> tf.Tensor:
+def character_pieces(tokens: tf.Tensor, buckets: int) -> tf.RaggedTensor:
     """Hash the character 3- to 5-grams of each token, its borders marked with < and >.
 
     Args:
@@ -74,7 +79,7 @@ def character_pieces(tokens: tf.Tensor, buckets: int) -> tf.Tensor:
         buckets: number of hash buckets; bucket 0 is kept for padding.
 
     Returns:
-        int32 tensor [tokens, PIECES_PER_WORD], padded with 0.
+        Ragged int32 tensor [tokens, (pieces)], at most `PIECES_PER_WORD` each.
     """
     characters = tf.strings.unicode_split(
         tf.strings.join(["<", tokens, ">"]), "UTF-8", errors="replace"
@@ -83,8 +88,7 @@ def character_pieces(tokens: tf.Tensor, buckets: int) -> tf.Tensor:
         [tf.strings.ngrams(characters, width, separator="") for width in (3, 4, 5)], axis=1
     )[:, :PIECES_PER_WORD]
     hashed = tf.strings.to_hash_bucket_fast(grams.flat_values, buckets - 1) + 1
-    ragged = tf.RaggedTensor.from_row_splits(tf.cast(hashed, tf.int32), grams.row_splits)
-    return ragged.to_tensor(default_value=0, shape=[None, PIECES_PER_WORD])
+    return grams.with_flat_values(tf.cast(hashed, tf.int32))
 
 
 @dataclass(frozen=True)
@@ -92,16 +96,18 @@ class Encoded:
     """Sentences as integers, ready for batching.
 
     Attributes:
-        tokens: int32 [all tokens], rows of `pieces` (and of `words`), sentence after sentence.
+        tokens: int32 [all tokens], numbers of distinct tokens, sentence after sentence.
         starts: int64 [sentences + 1], where each sentence begins in `tokens`.
-        words: int32 [distinct tokens + 1], the word number of each distinct token.
-        pieces: int32 [distinct tokens + 1, PIECES_PER_WORD]; row 0 is padding in both.
+        words: int32 [distinct + 1], the word number of each distinct token; the first is padding.
+        pieces: int32 [all pieces], of the distinct tokens, one after another.
+        piece_starts: int64 [distinct + 2], where the pieces of each begin; padding has none.
     """
 
     tokens: np.ndarray
     starts: np.ndarray
     words: np.ndarray
     pieces: np.ndarray
+    piece_starts: np.ndarray
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -112,25 +118,62 @@ class Encoded:
         return np.diff(self.starts)
 
     def padded(
-        self, rows: np.ndarray, width: int | None = None, pieces: bool = True
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Gather sentences as padded arrays.
+        self, values: np.ndarray, rows: np.ndarray, width: int | None = None
+    ) -> np.ndarray:
+        """What stands beside every token, `values` [all tokens, ...], as a padded batch.
 
         Args:
+            values: one entry for each of `tokens`.
             rows: int [batch], which sentences.
             width: tokens per row; None takes the longest of the batch (at least 1).
-            pieces: False spares the work for a network that does not read them.
 
         Returns:
-            words int32 [batch, width] and pieces int32 [batch, width, PIECES_PER_WORD] or None.
+            [batch, width, ...], 0 where a sentence has ended.
         """
         lengths = self.lengths[rows]
         width = width or max(1, int(lengths.max(initial=1)))
         place = np.arange(width)
         inside = place < lengths[:, None]
-        position = np.where(inside, self.starts[rows][:, None] + place, 0)
-        distinct = np.where(inside, self.tokens[position] if len(self.tokens) else 0, 0)
-        return self.words[distinct], self.pieces[distinct] if pieces else None
+        result = np.zeros((*inside.shape, *values.shape[1:]), values.dtype)
+        result[inside] = values[(self.starts[rows][:, None] + place)[inside]]
+        return result
+
+    def padded_words(self, rows: np.ndarray, width: int | None = None) -> np.ndarray:
+        """Word numbers int32 [batch, width] of some sentences."""
+        return self.words[self.padded(self.tokens, rows, width)]
+
+    def inputs(
+        self, rows: np.ndarray, width: int | None = None, step: int = 1
+    ) -> dict[str, np.ndarray]:
+        """The batch of some sentences as described at the top of this file.
+
+        Args:
+            rows, width: as in `padded`.
+            step: the two flat lengths are padded to multiples of it, for backends that compile a
+                program for every shape; what is added belongs to the padding token.
+        """
+        tokens = self.padded(self.tokens, rows, width)
+        distinct, tokens = np.unique(np.append(0, tokens), return_inverse=True)
+        counts = np.diff(self.piece_starts)[distinct]
+        piece_tokens = np.repeat(np.arange(len(distinct)), counts)
+        within = np.arange(len(piece_tokens)) - np.repeat(np.cumsum(counts) - counts, counts)
+        pieces = self.pieces[self.piece_starts[distinct][piece_tokens] + within]
+
+        def filled(values):
+            return np.pad(values, (0, -len(values) % step)).astype(np.int32)
+
+        return {
+            "tokens": tokens[1:].reshape(len(rows), -1).astype(np.int32),
+            "token_words": filled(self.words[distinct]),
+            "pieces": filled(pieces),
+            "piece_tokens": filled(piece_tokens),
+        }
+
+    def token_rows(self, rows: np.ndarray) -> np.ndarray:
+        """Where the tokens of some sentences stand in `tokens`, one sentence after another."""
+        return np.concatenate(
+            [np.arange(0), *(np.arange(self.starts[row], self.starts[row + 1]) for row in rows)]
+        )
 
 
 class Encoder:
@@ -179,27 +222,24 @@ class Encoder:
         """Word numbers int32 of a string tensor of any shape; unknown words give 1."""
         return self._table.lookup(tf.strings.lower(tokens, encoding="utf-8"))
 
-    def graph(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Strings to the model's two inputs, as a graph that a SavedModel can hold.
+    def graph(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Strings to a batch as described at the top of this file, as a graph for a SavedModel.
 
         Args:
             texts: string tensor [batch].
-
-        Returns:
-            words int32 [batch, tokens] and pieces int32 [batch, tokens, PIECES_PER_WORD].
         """
-        tokens = tokenize(texts)
-        words = tokens.with_flat_values(self.word_numbers(tokens.flat_values)).to_tensor()
-        flat = character_pieces(tokens.flat_values, self.buckets)
-        pieces = tf.RaggedTensor.from_row_splits(flat, tokens.row_splits).to_tensor(
-            shape=[None, None, PIECES_PER_WORD]
-        )
+        ragged = tokenize(texts)
+        distinct, place = tf.unique(ragged.flat_values)
+        tokens = ragged.with_flat_values(place + 1).to_tensor()
         # A request of nothing but empty strings still needs one (padding) token per sentence.
-        missing = tf.maximum(1 - tf.shape(words)[1], 0)
-        return (
-            tf.pad(words, [[0, 0], [0, missing]]),
-            tf.pad(pieces, [[0, 0], [0, missing], [0, 0]]),
-        )
+        tokens = tf.pad(tokens, [[0, 0], [0, tf.maximum(1 - tf.shape(tokens)[1], 0)]])
+        pieces = character_pieces(distinct, self.buckets)
+        return {
+            "tokens": tokens,
+            "token_words": tf.pad(self.word_numbers(distinct), [[1, 0]]),
+            "pieces": pieces.flat_values,
+            "piece_tokens": tf.cast(pieces.value_rowids(), tf.int32) + 1,
+        }
 
     def encode(self, texts) -> Encoded:
         """Encode a corpus; every distinct token is looked up and hashed once.
@@ -221,12 +261,13 @@ class Encoder:
             )
         distinct = tf.constant(list(number) or [b""])
         words = self.word_numbers(distinct).numpy()[: len(number)]
-        pieces = character_pieces(distinct, self.buckets).numpy()[: len(number)]
+        pieces = character_pieces(distinct, self.buckets)[: len(number)]
         return Encoded(
             tokens=np.concatenate(tokens) if tokens else np.zeros(0, np.int32),
             starts=np.concatenate([[0], np.cumsum(np.concatenate(lengths or [[]]))]).astype(int),
             words=np.concatenate([[PADDING], words]).astype(np.int32),
-            pieces=np.concatenate([np.zeros((1, PIECES_PER_WORD)), pieces]).astype(np.int32),
+            pieces=pieces.flat_values.numpy(),
+            piece_starts=np.append(0, pieces.row_splits.numpy()),
         )
 
     def save(self, path: str | Path) -> None:

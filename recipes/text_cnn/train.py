@@ -7,17 +7,18 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from scipy.special import log_softmax
 
 from common import training
 from recipes.text_cnn.batches import Batches
-from recipes.text_cnn.classifier import SentenceClassifier, log_prior
+from recipes.text_cnn.classifier import SentenceClassifier
 from recipes.text_cnn.data import Fold, TextData
 from recipes.text_cnn.linear import LinearNgrams, cross_fitted
 from recipes.text_cnn.model import PAPER_VARIANTS, kim_cnn, subword_cnn
 from recipes.text_cnn.settings import Settings
 from recipes.text_cnn.text import Encoded, Encoder
 from recipes.text_cnn.vectors import load_vectors
+
+EVIDENCE_SPREAD = 0.3  # standard deviation of the evidence among the inputs of the filters
 
 
 @keras.saving.register_keras_serializable(package="text_cnn")
@@ -44,8 +45,13 @@ class FusedAdamW(keras.optimizers.AdamW):
 
 
 def build(
-    settings: Settings, encoder: Encoder, classes: int, steps: int, vectors=None, prior=False
-):
+    settings: Settings,
+    encoder: Encoder,
+    classes: int,
+    steps: int,
+    vectors: np.ndarray | None = None,
+    **linear,
+) -> keras.Model:
     """A compiled network.
 
     Args:
@@ -54,17 +60,26 @@ def build(
         classes: number of classes.
         steps: training steps in all, over which the learning rate falls to zero (AdamW only).
         vectors: float32 [len(encoder), dimension] or None.
-        prior: whether another model's scores are added to the network's.
+        linear: `evidence_scale` and `bias` of `subword_cnn`, where it reads a linear model.
     """
     if settings.variant in PAPER_VARIANTS:
         model = kim_cnn(
-            len(encoder), classes, settings.variant, vectors, dropout=settings.dropout,
+            len(encoder),
+            classes,
+            settings.variant,
+            vectors,
+            dropout=settings.dropout,
             **settings.network,
         )
     else:
         model = subword_cnn(
-            len(encoder), classes, encoder.buckets, dropout=settings.dropout, vectors=vectors,
-            prior=prior, **settings.network,
+            len(encoder),
+            classes,
+            encoder.buckets,
+            dropout=settings.dropout,
+            vectors=vectors,
+            **linear,
+            **settings.network,
         )
     if settings.optimizer == "adadelta":
         optimizer = keras.optimizers.Adadelta(settings.learning_rate, rho=0.95, epsilon=1e-6)
@@ -73,6 +88,7 @@ def build(
             keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps),
             weight_decay=settings.weight_decay,
         )
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
     loss = keras.losses.CategoricalCrossentropy(
         from_logits=True, label_smoothing=settings.label_smoothing
     )
@@ -80,7 +96,6 @@ def build(
     # than it gives on a CPU.
     model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
     return model
-
 
 
 def train_network(
@@ -95,7 +110,8 @@ def train_network(
     *,
     seed: int = 0,
     vectors: np.ndarray | None = None,
-    prior: np.ndarray | None = None,
+    evidence: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
     resume: bool = True,
     fingerprint: str = "",
     log: Callable[[str], None] | None = print,
@@ -111,7 +127,7 @@ def train_network(
         output_dir: checkpoints go to `output_dir/checkpoint`; None keeps none.
         seed: of the initial weights, the dropout and the order of the batches.
         vectors: float32 [len(encoder), dimension] or None.
-        prior: float32 [sentences, classes], scores of another model that the network adds to.
+        evidence: float32 [all tokens, classes] of the linear model, or None; bias: its bias.
         resume: go on from a checkpoint that is there; the result is that of an unbroken run.
         fingerprint: of the data; a checkpoint of other data is refused.
         log: receives a line an epoch.
@@ -127,11 +143,15 @@ def train_network(
     keras.utils.set_random_seed(seed)
     common = dict(
         classes=classes, batch_size=settings.batch_size, pieces=settings.variant == "subword",
-        prior=prior,
+        evidence=evidence,
     )  # fmt: skip
     batches = Batches(encoded, labels, train, seed=seed, **common)
     steps = batches.steps * settings.epochs
-    model = build(settings, encoder, classes, steps, vectors, prior is not None)
+    linear = {}
+    if evidence is not None:
+        spread = float(evidence[encoded.token_rows(train)].std()) or 1.0
+        linear = {"evidence_scale": EVIDENCE_SPREAD / spread, "bias": bias}
+    model = build(settings, encoder, classes, steps, vectors, **linear)
     held_out = None
     if len(validation):
         held_out = Batches(encoded, labels, validation, **common)(0).cache()
@@ -160,19 +180,18 @@ def train_ensemble(
     *,
     members: int = 3,
     linear: bool = True,
-    network_share: float | None = None,
     vectors: str | None = None,
     seed: int = 0,
     resume: bool = True,
     fingerprint: str = "",
     log: Callable[[str], None] | None = print,
 ) -> tuple[SentenceClassifier, list[training.History]]:
-    """This recipe's own result: a linear model, and networks that learn what it leaves over.
+    """This recipe's own result: a linear model, and networks that read it word by word.
 
     The linear model knows which n-grams tell of which class; on small sets no network learns that
-    as well. Its log-probabilities are added to each network's scores, in training as well, so the
-    networks spend themselves on the rest: order, negation, rare words. For the training rows
-    these log-probabilities come from models that have not seen them (`cross_fitted`).
+    as well. What it says of each word stands in the networks' input and its score is added to
+    theirs, so the networks spend themselves on the rest: order, negation, rare words. For the
+    training rows the evidence comes from models that have not seen them (`cross_fitted`).
 
     Args:
         settings: of each network.
@@ -180,9 +199,6 @@ def train_ensemble(
         output_dir: each network's checkpoints go to `output_dir/member_<k>`.
         members: number of networks, seeds `seed`, `seed + 1`, ...
         linear: False trains the networks alone (the paper's variants always are).
-        network_share: what the networks' mean score is multiplied with before it is added to the
-            linear model's; None takes the tenth with the smallest log loss on the validation
-            rows (0.7 where there are none).
         vectors: file or name of outside word vectors, see `vectors.load_vectors`.
         seed: of the first network.
         resume: continue an interrupted ensemble; finished networks are not trained again.
@@ -193,7 +209,7 @@ def train_ensemble(
     texts, labels, classes = data.texts[fold.train], data.labels[fold.train], len(data.classes)
     encoder = Encoder.fit(texts, settings.minimum_count, settings.buckets)
     encoded = encoder.encode(data.texts)
-    table, ngrams, prior = None, None, None
+    table, ngrams, evidence = None, None, None
     if vectors:
         known, coverage = load_vectors(vectors, encoder.vocabulary, seed=seed)
         log(str(coverage))
@@ -201,10 +217,11 @@ def train_ensemble(
     if linear and settings.variant == "subword":
         log("logistic regression over words, word pairs and character n-grams")
         ngrams = LinearNgrams.fit(texts, labels, classes, bayes_weights=True)
-        prior = np.zeros((len(data), classes), np.float32)
-        prior[fold.train] = log_prior(cross_fitted(texts, labels, classes))
+        evidence = np.zeros((len(encoded.tokens), classes), np.float32)
+        evidence[encoded.token_rows(fold.train)] = cross_fitted(texts, labels, classes)
         if len(fold.validation):
-            prior[fold.validation] = log_prior(ngrams.predict_proba(data.texts[fold.validation]))
+            found = ngrams.token_evidence(data.texts[fold.validation])
+            evidence[encoded.token_rows(fold.validation)] = np.concatenate(found)
     networks, histories = [], []
     for number in range(members):
         if members > 1:
@@ -212,32 +229,9 @@ def train_ensemble(
         network, history = train_network(
             settings, encoder, encoded, data.labels, fold.train, fold.validation, classes,
             Path(output_dir) / f"member_{number}" if output_dir else None, seed=seed + number,
-            vectors=table, prior=prior, resume=resume,
+            vectors=table, evidence=evidence, bias=ngrams.bias if ngrams else None, resume=resume,
             fingerprint=fingerprint or data.fingerprint, log=log,
         )  # fmt: skip
         networks.append(network)
         histories.append(history)
-    classifier = SentenceClassifier(data.classes, encoder, networks, ngrams)
-    if ngrams:
-        classifier.network_share = network_share
-        if network_share is None:
-            rows = fold.validation
-            classifier.network_share = choose_share(
-                classifier, data.texts[rows], data.labels[rows]
-            )
-            log(f"the networks' share: {classifier.network_share:.1f}")
-    return classifier, histories
-
-
-def choose_share(classifier: SentenceClassifier, texts, labels: np.ndarray) -> float:
-    """The networks' share, in tenths from 0 to 2, with the smallest log loss on some rows."""
-    if not len(texts):
-        return 0.7
-    networks = classifier.scores(texts).mean(axis=0)
-    prior = log_prior(classifier.linear.predict_proba(texts))
-    shares = np.arange(21) / 10
-    losses = [
-        -log_softmax(prior + share * networks, axis=1)[np.arange(len(labels)), labels].mean()
-        for share in shares
-    ]
-    return float(shares[int(np.argmin(losses))])
+    return SentenceClassifier(data.classes, encoder, networks, ngrams), histories

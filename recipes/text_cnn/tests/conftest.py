@@ -50,7 +50,7 @@ def settings():
 
 @pytest.fixture(scope="session")
 def classifier(corpus, fold, settings):
-    return train_ensemble(settings, corpus, fold, None, members=2, network_share=0.8, log=None)[0]
+    return train_ensemble(settings, corpus, fold, None, members=2, log=None)[0]
 
 
 @pytest.fixture(scope="session")

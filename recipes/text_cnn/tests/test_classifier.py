@@ -25,16 +25,14 @@ def test_saved_and_loaded_gives_the_same(classifier, tmp_path):
     np.testing.assert_allclose(
         classifier.probabilities(TEXTS), again.probabilities(TEXTS), atol=1e-6
     )
-    assert again.classes == classifier.classes and again.network_share == 0.8
+    assert again.classes == classifier.classes
     classifier.save(tmp_path / "classifier")  # replaces the older one
     assert [path.name for path in tmp_path.iterdir()] == ["classifier"]
 
 
 def test_the_export_takes_raw_strings_and_agrees(classifier, tmp_path):
     check = {"label": classifier.predict(TEXTS), "probabilities": classifier.probabilities(TEXTS)}
-    folder = export.saved_model(
-        tmp_path, classifier.module(), "classify", {"text": TEXTS}, check
-    )
+    folder = export.saved_model(tmp_path, classifier.module(), "classify", {"text": TEXTS}, check)
     served = tf.saved_model.load(str(folder)).signatures["serving_default"]
     for text in TEXTS:  # one at a time as in a batch
         given = served(text=tf.constant([text]))["probabilities"].numpy()

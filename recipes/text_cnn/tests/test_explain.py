@@ -46,8 +46,10 @@ def test_the_telling_word_gets_the_largest_share(request, kind):
     assert "superb" in gram and label == 1 and strength > 0
 
 
-def test_filters_are_listed_with_what_they_look_for(networks_alone, corpus, fold):
-    view = FilterView(networks_alone.members[0], networks_alone.encoder)
+@pytest.mark.parametrize("kind", ["classifier", "networks_alone"])
+def test_filters_are_listed_with_what_they_look_for(request, kind, corpus, fold):
+    classifier = request.getfixturevalue(kind)
+    view = FilterView(classifier.members[0], classifier.encoder, classifier.linear)
     table = view.strongest_ngrams(corpus.texts[fold.test], corpus.classes, filters=5)
     assert len(table) == 5 and table["pull"].is_monotonic_decreasing
     telling = {"good", "lovely", "superb", "charming", "bad", "awful", "dull", "dreadful"}
@@ -55,7 +57,7 @@ def test_filters_are_listed_with_what_they_look_for(networks_alone, corpus, fold
 
 
 def test_markup_in_a_sentence_is_escaped(classifier):
-    text = "<script>alert(1)</script> \" onmouseover=x <img src=x>"
+    text = '<script>alert(1)</script> " onmouseover=x <img src=x>'
     html = coloured_html(explain(classifier, text), 1, ["a", "<i>b</i>"])
     assert "<script" not in html and "<img" not in html and "<i>" not in html
     assert "&lt;" in html and "&lt;i&gt;b&lt;/i&gt;" in html

@@ -3,11 +3,19 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.special import softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from recipes.text_cnn.linear import LinearNgrams, bayes_ratios, ngrams
+from recipes.text_cnn.linear import (
+    LinearNgrams,
+    bayes_ratios,
+    character_ngrams,
+    cross_fitted,
+    lowered,
+    word_ngrams,
+)
 from recipes.text_cnn.text import token_lists
 
 
@@ -24,9 +32,7 @@ def test_the_baseline_is_tfidf_and_logistic_regression(corpus, fold):
         LogisticRegression(C=10, max_iter=1000),
     ).fit(texts, labels)
     test = [*corpus.texts[fold.test], "film film film lovely", ""]
-    np.testing.assert_allclose(
-        ours.predict_proba(test), theirs.predict_proba(test), atol=1e-4
-    )
+    np.testing.assert_allclose(ours.predict_proba(test), theirs.predict_proba(test), atol=1e-4)
 
 
 def test_bayes_ratio_of_a_small_example_by_hand():
@@ -77,6 +83,53 @@ def test_a_class_without_rows_is_never_proposed():
 
 
 def test_words_pairs_and_pieces_never_meet():
-    plain = set(ngrams(tf.constant(["~a the ~ b"]), characters=False).flat_values.numpy())
-    pieces = set(ngrams(tf.constant(["~a the ~ b"]), characters=True).flat_values.numpy())
+    tokens = lowered(tf.constant(["~a the ~ b"]))
+    plain, pieces = (set(kind(tokens)[0].numpy()) for kind in (word_ngrams, character_ngrams))
     assert b"the ~" in plain and b"~the" in pieces and not plain & pieces
+
+
+def test_pairs_stay_within_their_sentence():
+    grams, first, last = word_ngrams(lowered(tf.constant(["A b", "", "c", "d e f"])))
+    assert grams.numpy().tolist() == [
+        b"a", b"b", b"c", b"d", b"e", b"f", b"a b", b"d e", b"e f",
+    ]  # fmt: skip
+    assert first.numpy().tolist() == [0, 1, 2, 3, 4, 5, 0, 3, 4]
+    assert last.numpy().tolist() == [0, 1, 2, 3, 4, 5, 1, 4, 5]
+
+
+@pytest.mark.parametrize("bayes_weights", [False, True])
+def test_evidence_adds_up_and_is_what_the_ngrams_contribute(corpus, fold, bayes_weights):
+    texts, labels = corpus.texts[fold.train], corpus.labels[fold.train]
+    model = LinearNgrams.fit(texts, labels, 2, bayes_weights=bayes_weights)
+    test = ["a lovely lovely film was not dull .", "", "unheard", "🙂 it's"]
+    found = model.token_evidence(test)
+    assert [len(each) for each in found] == [8, 0, 1, 3]
+    for text, each in zip(test, found, strict=True):
+        expected = np.zeros_like(each)
+        for _, words, added in model.contributions(text)[0]:
+            expected[words.start : words.stop] += added / len(words)
+        np.testing.assert_allclose(each, expected, atol=1e-5)
+    scores = np.array([each.sum(0) for each in found]) + model.bias
+    np.testing.assert_allclose(softmax(scores, axis=1), model.predict_proba(test), atol=1e-5)
+
+
+def test_cross_fitted_evidence_knows_nothing_of_its_own_rows():
+    """Labels drawn by lot: a fitted model repeats them, a cross-fitted one cannot."""
+    random = np.random.default_rng(0)
+    texts = [" ".join(random.choice(list("abcdefghijklmnop"), 6)) for _ in range(400)]
+    labels = random.integers(0, 2, 400)
+    own = np.concatenate(
+        LinearNgrams.fit(texts, labels, 2, bayes_weights=True).token_evidence(texts)
+    )
+    honest = cross_fitted(texts, labels, 2)
+    assert honest.shape == own.shape == (2400, 2)
+
+    def accuracy(evidence):
+        return (evidence.reshape(400, 6, 2).sum(1).argmax(1) == labels).mean()
+
+    assert accuracy(own) > 0.8 and 0.4 < accuracy(honest) < 0.6
+
+
+def test_cross_fitting_does_with_a_class_of_one_row():
+    texts, labels = ["good film", "bad film"] * 6 + ["odd"], np.array([0, 1] * 6 + [2])
+    assert np.isfinite(cross_fitted(texts, labels, 3)).all()

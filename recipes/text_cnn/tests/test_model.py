@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from recipes.text_cnn.model import PAPER_VARIANTS, kim_cnn, subword_cnn
-from recipes.text_cnn.text import PIECES_PER_WORD
 
 WORDS, CLASSES = 30, 3
 RANDOM = np.random.default_rng(0)
@@ -15,10 +14,15 @@ VECTORS = RANDOM.normal(size=(WORDS, 8)).astype("float32")
 def inputs(rows: int = 4, width: int = 6, padding: int = 0) -> dict[str, np.ndarray]:
     random = np.random.default_rng(1)
     words = random.integers(1, WORDS, (rows, width)).astype("int32")
-    pieces = random.integers(0, 50, (rows, width, PIECES_PER_WORD)).astype("int32")
+    evidence = random.normal(size=(rows, width, CLASSES)).astype("float32")
     return {
         "words": np.pad(words, [(0, 0), (0, padding)]),
-        "pieces": np.pad(pieces, [(0, 0), (0, padding), (0, 0)]),
+        # Here the distinct tokens are the words, each of five pieces.
+        "tokens": np.pad(words, [(0, 0), (0, padding)]),
+        "token_words": np.pad(np.arange(WORDS, dtype="int32"), (0, padding)),
+        "pieces": np.pad(random.integers(1, 50, 5 * WORDS).astype("int32"), (0, padding)),
+        "piece_tokens": np.pad(np.repeat(np.arange(WORDS, dtype="int32"), 5), (0, padding)),
+        "evidence": np.pad(evidence, [(0, 0), (0, padding), (0, 0)]),
     }
 
 
@@ -26,7 +30,10 @@ def networks():
     for variant in PAPER_VARIANTS:
         vectors = None if variant == "rand" else VECTORS
         yield variant, kim_cnn(WORDS, CLASSES, variant, vectors, dimension=8, filters=5)
-    yield "subword", subword_cnn(WORDS, CLASSES, 50, dimension=8, piece_dimension=4, filters=5)
+    small = {"buckets": 50, "dimension": 8, "piece_dimension": 4, "filters": 5}
+    yield "subword", subword_cnn(WORDS, CLASSES, **small)
+    evidence = {"evidence_scale": 0.5, "bias": [1.0, 0.0, -2.0]}
+    yield "subword with evidence", subword_cnn(WORDS, CLASSES, **small, **evidence)
 
 
 def call(model, batch):
@@ -56,7 +63,7 @@ def test_saved_and_loaded_is_the_same_network(name, model, tmp_path):
 def test_static_vectors_stay_and_the_others_learn():
     changed = {}
     for variant, model in networks():
-        if variant == "subword":
+        if variant not in PAPER_VARIANTS:
             continue
         before = [np.array(weight) for weight in model.weights]
         model.compile("sgd", keras.losses.CategoricalCrossentropy(from_logits=True))
@@ -101,7 +108,11 @@ def test_a_sentence_shorter_than_the_windows_and_an_empty_one_have_scores():
     for _, model in networks():
         batch = {
             "words": np.array([[5], [0]], "int32"),
-            "pieces": np.zeros((2, 1, PIECES_PER_WORD), "int32"),
+            "tokens": np.array([[1], [0]], "int32"),
+            "token_words": np.array([0, 5], "int32"),
+            "pieces": np.zeros(0, "int32"),
+            "piece_tokens": np.zeros(0, "int32"),
+            "evidence": np.zeros((2, 1, CLASSES), "float32"),
         }
         assert np.isfinite(call(model, batch)).all()
 
@@ -120,3 +131,19 @@ def test_parameter_count_of_the_paper():
     model = kim_cnn(1000, 2, "rand")
     expected = 1000 * 300 + sum(h * 300 * 100 + 100 for h in (3, 4, 5)) + 300 * 2 + 2
     assert model.count_params() == expected
+
+
+def test_untrained_network_says_what_the_linear_model_says():
+    bias = np.array([1.0, 0.0, -2.0])
+    model = subword_cnn(WORDS, CLASSES, 50, evidence_scale=0.5, bias=bias, filters=5)
+    batch = inputs()
+    np.testing.assert_allclose(call(model, batch), batch["evidence"].sum(1) + bias, atol=1e-5)
+
+
+def test_filters_see_the_evidence():
+    """The same words with evidence moved from one to another give other scores."""
+    model = subword_cnn(WORDS, CLASSES, 50, evidence_scale=0.5, filters=20)
+    model.get_layer("logits").kernel.assign(RANDOM.normal(size=(160, CLASSES)))
+    batch = inputs()
+    moved = {**batch, "evidence": batch["evidence"][:, ::-1]}
+    assert np.abs(call(model, batch) - call(model, moved)).max() > 0.01

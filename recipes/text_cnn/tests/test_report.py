@@ -13,7 +13,7 @@ from recipes.text_cnn.settings import Settings
 
 RIGHT = dict(
     DATA="sample", OUTPUT_DIR="out", SEED=0, EPOCHS=None, BATCH_SIZE=None, LIMIT=None, RESUME=True,
-    VARIANT="subword", VECTORS=None, MEMBERS=3, LINEAR=True, NETWORK_SHARE=None,
+    VARIANT="subword", VECTORS=None, MEMBERS=3, LINEAR=True,
     LEARNING_RATE=None, FOLDS=1, TEXT_COLUMN=None, LABEL_COLUMN=None, SPLIT_COLUMN=None,
     STRICT=False, MEMORY="grow", PRECISION="float32",
 )  # fmt: skip
@@ -34,7 +34,6 @@ def test_the_defaults_are_the_variants_own():
         ({"VARIANT": "cnn"}, "VARIANT='cnn'"),
         ({"VARIANT": "static"}, "VECTORS: VARIANT='static' starts from word vectors"),
         ({"VARIANT": "rand", "VECTORS": "word2vec_8k"}, "set VECTORS = None"),
-        ({"VARIANT": "rand", "NETWORK_SHARE": 0.5}, "NETWORK_SHARE: VARIANT='rand' stands alone"),
         ({"SEED": -1, "FOLDS": 0}, "FOLDS=0"),
     ],
 )

@@ -44,19 +44,40 @@ def test_signs_of_scripts_without_spaces_are_tokens():
 def test_the_graph_reads_like_the_corpus():
     encoder = Encoder.fit(SENTENCES, buckets=500)
     encoded = encoder.encode(SENTENCES)
-    words, pieces = encoded.padded(np.arange(len(SENTENCES)))
-    graph_words, graph_pieces = encoder.graph(tf.constant(SENTENCES))
-    np.testing.assert_array_equal(words, graph_words)
-    np.testing.assert_array_equal(pieces, graph_pieces)
-    assert words.shape[1] == LONGEST_SENTENCE
+    rows = np.arange(len(SENTENCES))
+    ours, graph = encoded.inputs(rows), encoder.graph(tf.constant(SENTENCES))
+    assert ours["tokens"].shape == graph["tokens"].shape == (len(rows), LONGEST_SENTENCE)
+    for batch in (ours, graph):
+        np.testing.assert_array_equal(
+            np.array(batch["token_words"])[batch["tokens"]], encoded.padded_words(rows)
+        )
+    for row, column in np.argwhere(np.array(ours["tokens"]) > 0)[:60]:
+        a, b = (
+            np.array(batch["pieces"])[batch["piece_tokens"] == batch["tokens"][row, column]]
+            for batch in (ours, graph)
+        )
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_batch_names_every_distinct_token_once():
+    encoder = Encoder(["the", "cat"], buckets=100)
+    encoded = encoder.encode(["unread", "the cat the dog", "The"])
+    batch = encoded.inputs(np.array([1, 2]), step=8)
+    assert batch["tokens"].tolist() == [[1, 2, 1, 3], [4, 0, 0, 0]]
+    # Padding, the, cat, dog (unknown), The; then what fills up to 8.
+    assert batch["token_words"].tolist() == [0, 2, 3, 1, 2, 0, 0, 0]
+    assert len(batch["pieces"]) % 8 == 0
+    # <cat> has five letters: three 3-grams, two 4-grams, one 5-gram.
+    assert (batch["piece_tokens"] == 2).sum() == 6
+    assert not batch["pieces"][batch["piece_tokens"] == 0].any()
 
 
 def test_an_empty_batch_of_text_has_one_padding_token():
     encoder = Encoder(["a"])
-    words, pieces = encoder.graph(tf.constant([""]))
-    assert words.numpy().tolist() == [[0]]
-    assert pieces.shape == (1, 1, PIECES_PER_WORD)
-    assert encoder.encode([""]).padded(np.array([0]))[0].tolist() == [[0]]
+    for batch in (encoder.graph(tf.constant([""])), encoder.encode([""]).inputs(np.array([0]))):
+        assert np.array(batch["tokens"]).tolist() == [[0]]
+        assert np.array(batch["token_words"]).tolist() == [0]
+        assert len(batch["pieces"]) == len(batch["piece_tokens"]) == 0
 
 
 def test_vocabulary_is_by_count_then_by_name_and_counts_can_be_required():
@@ -69,18 +90,17 @@ def test_vocabulary_is_by_count_then_by_name_and_counts_can_be_required():
 
 
 def test_pieces_are_the_three_to_five_grams_of_the_marked_word():
-    pieces = character_pieces(tf.constant(["ab", "a" * 40]), 1000).numpy()
+    pieces = character_pieces(tf.constant(["ab", "a" * 40]), 1000)
     # <ab> has the 3-grams <ab, ab> and the 4-gram <ab>.
-    assert (pieces[0] > 0).sum() == 3
-    assert (pieces[1] > 0).sum() == PIECES_PER_WORD
-    assert pieces.max() < 1000
-    same = character_pieces(tf.constant(["ab"]), 1000).numpy()
+    assert pieces.row_lengths().numpy().tolist() == [3, PIECES_PER_WORD]
+    assert 0 < pieces.flat_values.numpy().min() and pieces.flat_values.numpy().max() < 1000
+    same = character_pieces(tf.constant(["ab"]), 1000)
     np.testing.assert_array_equal(same[0], pieces[0])
 
 
 def test_an_unknown_word_shares_pieces_with_its_kin():
-    known, other = character_pieces(tf.constant(["wonderful", "wonderfully"]), 20_000).numpy()
-    assert len(set(known[known > 0]) & set(other[other > 0])) >= 10
+    known, other = character_pieces(tf.constant(["wonderful", "wonderfully"]), 20_000).to_list()
+    assert len(set(known) & set(other)) >= 10
 
 
 def test_saved_and_loaded(tmp_path):

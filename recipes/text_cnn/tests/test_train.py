@@ -11,11 +11,10 @@ import pytest
 
 from common.validation import DataError
 from recipes.text_cnn.batches import Batches, predict_logits
-from recipes.text_cnn.classifier import SentenceClassifier
 from recipes.text_cnn.evaluate import BASELINE, FoldResult, evaluate_fold
 from recipes.text_cnn.settings import Settings
 from recipes.text_cnn.text import Encoder
-from recipes.text_cnn.train import choose_share, train_ensemble, train_network
+from recipes.text_cnn.train import train_ensemble, train_network
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +29,7 @@ def encoded(corpus, encoder):
 
 def test_every_row_is_in_one_batch_and_the_order_hangs_on_seed_and_epoch(corpus, fold, encoded):
     batches = Batches(encoded, corpus.labels, fold.train, 2, 16, seed=3)
-    first, again, second = (
-        [rows.tolist() for rows in batches.order(epoch)] for epoch in (0, 0, 1)
-    )
+    first, again, second = ([rows.tolist() for rows in batches.order(epoch)] for epoch in (0, 0, 1))
     assert first == again != second
     assert sorted(sum(first, [])) == sorted(fold.train)
     assert len(first) == batches.steps == len(list(batches(0)))
@@ -43,10 +40,12 @@ def test_batches_hold_sentences_of_about_one_length(corpus, encoded):
     many = Encoder(["word"]).encode(texts)
     rows = np.arange(500)
     spread = {
-        bucket: np.mean([
-            np.ptp(many.lengths[group])
-            for group in Batches(many, rows * 0, rows, 2, 20, bucket=bucket).order(0)
-        ])
+        bucket: np.mean(
+            [
+                np.ptp(many.lengths[group])
+                for group in Batches(many, rows * 0, rows, 2, 20, bucket=bucket).order(0)
+            ]
+        )
         for bucket in (True, False)
     }
     assert spread[True] < spread[False] / 5
@@ -56,16 +55,18 @@ def test_labels_travel_with_their_sentences(corpus, fold, encoded):
     batches = Batches(encoded, corpus.labels, fold.train, 2, 16)
     (inputs, targets), rows = next(iter(batches(2))), batches.order(2)[0]
     np.testing.assert_array_equal(targets.numpy().argmax(1), corpus.labels[rows])
-    np.testing.assert_array_equal(inputs["words"].numpy(), batches.arrays(rows)["words"])
+    np.testing.assert_array_equal(inputs["tokens"].numpy(), batches.arrays(rows)["tokens"])
 
 
 def test_predictions_come_in_the_order_of_the_rows(corpus, classifier):
     rows = np.array([7, 3, 200, 11])
     encoded = classifier.encoder.encode(corpus.texts)
-    prior = np.random.default_rng(0).normal(size=(240, 2)).astype("float32")
+    evidence = np.concatenate(classifier.linear.token_evidence(corpus.texts))
     some, every = (
         predict_logits(
-            classifier.members[0], Batches(encoded, corpus.labels, part, 2, 16, prior=prior), size
+            classifier.members[0],
+            Batches(encoded, corpus.labels, part, 2, 16, evidence=evidence),
+            size,
         )
         for part, size in ((rows, 2), (np.arange(240), 256))
     )
@@ -109,33 +110,14 @@ def test_the_papers_variants_learn(corpus, fold, variant, tmp_path):
     assert histories[0].best_epoch is not None and classifier.linear is None
 
 
-def test_the_networks_share_follows_the_validation_rows(networks_alone, corpus, fold):
-    class Undecided:
-        def predict_proba(self, texts):
-            return np.tile([0.5, 0.5], (len(texts), 1))
-
-    both = SentenceClassifier(
-        corpus.classes, networks_alone.encoder, networks_alone.members, Undecided()
-    )
-    texts, labels = corpus.texts[fold.validation], corpus.labels[fold.validation]
-    assert choose_share(both, texts[:0], labels[:0]) == 0.7
-    assert choose_share(both, texts, labels) > 0.5
-    # Networks that are mostly wrong are not listened to.
-    assert choose_share(both, texts, 1 - labels) == 0
-
-
 def test_a_fold_has_every_arm_and_is_not_computed_twice(corpus, fold, settings, tmp_path):
-    result, classifier = evaluate_fold(
-        settings, corpus, fold, tmp_path, members=2, network_share=0.5, log=None
-    )
+    result, classifier = evaluate_fold(settings, corpus, fold, tmp_path, members=2, log=None)
     assert set(result.probabilities) == {
         "ours", "one network", "linear n-grams", BASELINE,
     }  # fmt: skip
     assert not list(tmp_path.rglob("checkpoint"))
     said = []
-    again, loaded = evaluate_fold(
-        settings, corpus, fold, tmp_path, members=2, network_share=0.5, log=said.append
-    )
+    again, loaded = evaluate_fold(settings, corpus, fold, tmp_path, members=2, log=said.append)
     assert len(said) == 1 and "fold 1 is finished" in said[0]
     for arm, table in result.probabilities.items():
         np.testing.assert_array_equal(table, again.probabilities[arm])
@@ -173,7 +155,7 @@ KILLED = """
     fold = Fold(0, *[np.flatnonzero(corpus.split == p) for p in ("train", "validation", "test")], 0)
     settings = Settings(epochs=4, batch_size=16, minimum_count=1, buckets=500, network=NETWORK)
     result, _ = evaluate_fold(
-        settings, corpus, fold, sys.argv[1], members=2, network_share=0.5, log=log
+        settings, corpus, fold, sys.argv[1], members=2, log=log
     )
     np.save(sys.argv[1] + "/ours.npy", result.probabilities["ours"])
 """
