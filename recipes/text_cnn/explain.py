@@ -8,8 +8,8 @@ beside the sum of the linear model's n-grams,
 
 holds to the last bit of rounding, without any approximation by gradients. Every share is handed
 in equal parts to the words under the filter. The linear model's scores are a sum over n-grams to
-begin with, so the account is exact for the whole classifier. Two more views: the n-grams that
-each filter likes best, and coloured text.
+begin with, each shared by its first and last word, so the account is exact for the whole
+classifier. Two more views: the n-grams that each filter likes best, and coloured text.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 
 from recipes.text_cnn.classifier import SentenceClassifier
 from recipes.text_cnn.linear import LinearNgrams
+from recipes.text_cnn.ngrams import lowered
 from recipes.text_cnn.text import Encoder, token_lists
 
 
@@ -56,10 +58,13 @@ def explain(classifier: SentenceClassifier, text: str) -> Explanation:
             _hand_out(gram, words, weight * added, scores, bias, fired)
         bias += weight * keras.ops.convert_to_numpy(member.get_layer("logits").bias)
     if classifier.linear:
-        parts, _ = classifier.linear.contributions(text)  # its bias is in the networks'
-        for gram, words, added in parts:
-            shown = gram if " " in gram or not gram.startswith("~") else tokens[words[0]]
-            _hand_out(shown, words, added, scores, bias, fired)
+        # Its bias is in the networks'.
+        scores += classifier.linear.token_evidence([text])[0]
+        for firsts, lasts, every in classifier.linear.parts(lowered(tf.constant([text]))):
+            triples = zip(firsts.numpy(), lasts.numpy(), every.numpy(), strict=True)
+            for first, last, added in triples:
+                gram = " ".join(tokens[first : last + 1]).lower()
+                fired[gram] = fired.get(gram, 0) + added
     ranked = []
     for gram, added in fired.items():
         centred = added - added.mean()

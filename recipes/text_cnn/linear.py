@@ -1,15 +1,14 @@
-"""Logistic regression over n-grams: the baseline, and a member of our ensemble.
+"""Logistic regression over n-grams: the baseline, and what our networks read.
 
-The baseline is tf-idf of words and word pairs. The member weights every n-gram also by how much it
+The baseline is tf-idf of words and word pairs. Our own weights every n-gram also by how much it
 tells of a class (the naive Bayes log-count ratio of Wang and Manning, "Baselines and Bigrams", ACL
-2012, section 2.3) and reads character n-grams too. scikit-learn fits the weights;
+2012, section 2.3) and takes all kinds of `ngrams.py`. scikit-learn fits the weights;
 `LinearNgrams.graph` computes the same probabilities inside a TensorFlow graph, so that a
-SavedModel holds the whole ensemble.
+SavedModel holds the whole classifier.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -21,48 +20,10 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits
 
-from recipes.text_cnn.text import chunks, token_lists, tokenize
+from recipes.text_cnn.ngrams import KINDS, lowered
+from recipes.text_cnn.text import chunks
 
-BAYES_STRENGTH = 5.0  # scikit-learn's C of the model with Bayes weights
-
-
-def lowered(texts: tf.Tensor) -> tf.RaggedTensor:
-    """Lower-cased tokens, ragged string tensor [sentences, (tokens)]."""
-    tokens = tokenize(texts)
-    return tokens.with_flat_values(tf.strings.lower(tokens.flat_values, encoding="utf-8"))
-
-
-def word_ngrams(tokens: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """All words, then all pairs of neighbours of one sentence, with repetitions.
-
-    Returns:
-        Strings [n-grams], and the numbers of their first and last tokens among all tokens.
-    """
-    flat = tokens.flat_values
-    number = tf.range(tf.size(flat, tf.int64))
-    sentence = tokens.value_rowids()
-    first = tf.boolean_mask(number[:-1], sentence[:-1] == sentence[1:])
-    pairs = tf.strings.join([tf.gather(flat, first), tf.gather(flat, first + 1)], separator=" ")
-    return (
-        tf.concat([flat, pairs], axis=0),
-        tf.concat([number, first], axis=0),
-        tf.concat([number, first + 1], axis=0),
-    )
-
-
-def character_ngrams(tokens: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The character 2- to 5-grams of each word between < and >, returned as by `word_ngrams`.
-
-    They carry a leading "~", which no word has (the tokenizer sets it apart), so that the two
-    kinds never meet.
-    """
-    marked = tf.strings.join(["<", tokens.flat_values, ">"])
-    letters = tf.strings.unicode_split(marked, "UTF-8", errors="replace")
-    grams = tf.concat(
-        [tf.strings.ngrams(letters, width, separator="") for width in (2, 3, 4, 5)], axis=1
-    )
-    word = grams.value_rowids()
-    return tf.strings.join(["~", grams.flat_values]), word, word
+PLAIN_STRENGTH, BAYES_STRENGTH = 10.0, 3.0  # scikit-learn's C of the baseline, and of ours
 
 
 class LinearNgrams:
@@ -70,20 +31,20 @@ class LinearNgrams:
 
     def __init__(
         self,
+        kinds: dict[str, int],
         terms: np.ndarray,
         scales: np.ndarray,
         weights: np.ndarray,
         bias: np.ndarray,
-        words: int,
     ):
         """Args:
-        terms: bytes [features], the n-grams; the first `words` of them are words and pairs.
+        kinds: names in `ngrams.KINDS`, and how many of the terms are of each, in order.
+        terms: bytes [features], the n-grams.
         scales: float32 [features], by which 1 + log(count) is multiplied.
         weights: float32 [features, classes]; bias: float32 [classes].
         """
+        self.kinds = dict(kinds)
         self.terms, self.scales, self.weights, self.bias = terms, scales, weights, bias
-        self.words = int(words)
-        self._rows: dict[bytes, int] | None = None
         self._table = tf.lookup.StaticHashTable(
             tf.lookup.KeyValueTensorInitializer(
                 tf.constant(terms.tolist()), tf.range(len(terms), dtype=tf.int64)
@@ -104,22 +65,53 @@ class LinearNgrams:
         """Fit on texts and int labels [texts] in 0 .. classes - 1.
 
         Args:
-            bayes_weights: weight n-grams by their naive Bayes ratio and read character n-grams
-                too (our member); False is plain tf-idf of words and pairs (the baseline).
-            inverse_regularisation: scikit-learn's C; None takes 10 for plain tf-idf, 5 with
-                Bayes weights (chosen on development rows).
+            bayes_weights: weight n-grams by their naive Bayes ratio and read all kinds (ours);
+                False is plain tf-idf of words and pairs (the baseline).
+            inverse_regularisation: scikit-learn's C; None takes 10 for the baseline, 3 for ours.
 
         Raises:
             ValueError: fewer than two classes occur in `labels`.
         """
-        strength = inverse_regularisation or (BAYES_STRENGTH if bayes_weights else 10.0)
+        strength = inverse_regularisation or (
+            BAYES_STRENGTH if bayes_weights else PLAIN_STRENGTH
+        )
         return _Features(texts, bayes_weights).fit(labels, np.arange(len(texts)), classes, strength)
+
+    def parts(self, tokens: tf.RaggedTensor) -> list[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
+        """What every known n-gram adds to the class scores, inside a graph.
+
+        Args:
+            tokens: of `lowered`.
+
+        Returns:
+            For each kind the numbers of the first and the last token, int64 [n-grams], and
+            float32 [n-grams, classes].
+        """
+        result = []
+        features = tf.constant(len(self.terms), tf.int64)
+        for kind in self.kinds:
+            find, weight = KINDS[kind]
+            grams, first, last = find(tokens)
+            column = self._table.lookup(grams)
+            known = column >= 0
+            column, first, last = (tf.boolean_mask(x, known) for x in (column, first, last))
+            # Count each n-gram once a sentence, then bring the sentence to length 1.
+            row = tf.gather(tokens.value_rowids(), first)
+            key, place, count = tf.unique_with_counts(row * features + column)
+            row, column, count = key // features, key % features, tf.cast(count, tf.float32)
+            value = (1 + tf.math.log(count)) * tf.gather(self.scales, column)
+            length = tf.sqrt(tf.math.unsorted_segment_sum(value * value, row, tokens.nrows()))
+            value *= weight / tf.maximum(tf.gather(length, row), 1e-12)
+            # In equal shares to its occurrences.
+            score = (value / count)[:, None] * tf.gather(self.weights, column)
+            result.append((first, last, tf.gather(score, place)))
+        return result
 
     def evidence(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """What each token says for each class, inside a graph.
 
-        Every n-gram hands its part of the class scores in equal shares to the tokens that it
-        covers, so the sum over a sentence plus `bias` is what the softmax is taken of.
+        Every n-gram hands half of what it adds to its first token and half to its last, so the
+        sum over a sentence plus `bias` is what the softmax is taken of.
 
         Args:
             texts: string tensor [sentences].
@@ -128,65 +120,15 @@ class LinearNgrams:
             Ragged float32 tensor [sentences, (tokens), classes].
         """
         tokens = lowered(texts)
-        kinds = [word_ngrams(tokens)]
-        if self.words < len(self.terms):
-            kinds.append(character_ngrams(tokens))
         total = tf.zeros([tf.size(tokens.flat_values), len(self.bias)])
-        for grams, first, last in kinds:
-            found = self._table.lookup(grams)
-            known = found >= 0
-            column, first, last = (tf.boolean_mask(x, known) for x in (found, first, last))
-            row = tf.gather(tokens.value_rowids(), first)
-            # Count each n-gram once a sentence, then bring the sentence to length 1.
-            key, place, count = tf.unique_with_counts(row * len(self.terms) + column)
-            row, column = key // len(self.terms), key % len(self.terms)
-            value = (1 + tf.math.log(tf.cast(count, tf.float32))) * tf.gather(self.scales, column)
-            length = tf.sqrt(tf.math.unsorted_segment_sum(value * value, row, tokens.nrows()))
-            value /= tf.maximum(tf.gather(length, row), 1e-12) * tf.cast(count, tf.float32)
-            each = tf.gather(value[:, None] * tf.gather(self.weights, column), place) / 2
-            for end in (first, last):  # the two halves meet again where an n-gram covers one token
-                total = tf.tensor_scatter_nd_add(total, end[:, None], each)
+        for first, last, added in self.parts(tokens):
+            for end in (first, last):
+                total = tf.tensor_scatter_nd_add(total, end[:, None], added / 2)
         return tokens.with_flat_values(total)
 
     def graph(self, texts: tf.Tensor) -> tf.Tensor:
         """Probabilities float32 [sentences, classes] of a string tensor [sentences]."""
         return tf.nn.softmax(tf.reduce_sum(self.evidence(texts), axis=1) + self.bias)
-
-    def contributions(self, text: str) -> tuple[list[tuple[str, range, np.ndarray]], np.ndarray]:
-        """What each n-gram of one sentence adds to the class scores.
-
-        Returns:
-            (n-gram, numbers of the words it covers, float [classes]) for every occurrence, and the
-            bias [classes]. All of them together are the scores before the softmax.
-        """
-        if self._rows is None:
-            self._rows = {term: row for row, term in enumerate(self.terms.tolist())}
-        tokens = token_lists([text])[0]
-        places = [(token, range(k, k + 1)) for k, token in enumerate(tokens)]
-        places += [
-            (f"{a} {b}", range(k, k + 2))
-            for k, (a, b) in enumerate(zip(tokens, tokens[1:], strict=False))
-        ]
-        blocks = [places, []]
-        for k, token in enumerate(tokens):
-            marked = f"<{token}>"
-            blocks[1] += [
-                ("~" + marked[start : start + width], range(k, k + 1))
-                for width in (2, 3, 4, 5)
-                for start in range(len(marked) - width + 1)
-            ]
-        found = []
-        for block in blocks if self.words < len(self.terms) else blocks[:1]:
-            rows = [(self._rows.get(gram.encode()), gram, span) for gram, span in block]
-            rows = [row for row in rows if row[0] is not None]
-            count = Counter(row for row, _, _ in rows)
-            value = {row: (1 + np.log(n)) * self.scales[row] for row, n in count.items()}
-            length = np.sqrt(sum(v * v for v in value.values())) or 1.0
-            found += [
-                (gram, span, value[row] / length / count[row] * self.weights[row])
-                for row, gram, span in rows
-            ]
-        return found, self.bias
 
     def token_evidence(self, texts) -> list[np.ndarray]:
         """`evidence` of a sequence of str: one float32 [tokens, classes] a text."""
@@ -205,12 +147,13 @@ class LinearNgrams:
         """Write as .npz without pickles; n-grams as one block of bytes with their lengths."""
         np.savez_compressed(
             path,
+            kinds=np.array(list(self.kinds)),
+            sizes=np.array(list(self.kinds.values())),
             letters=np.frombuffer(b"".join(self.terms), np.uint8),
             lengths=np.array([len(term) for term in self.terms]),
             scales=self.scales,
             weights=self.weights,
             bias=self.bias,
-            words=self.words,
         )
 
     @classmethod
@@ -220,12 +163,9 @@ class LinearNgrams:
             ends = np.concatenate([[0], np.cumsum(file["lengths"])])
             block = file["letters"].tobytes()
             terms = [block[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+            kinds = dict(zip(file["kinds"].tolist(), file["sizes"].tolist(), strict=True))
             return cls(
-                np.array(terms, dtype=object),
-                file["scales"],
-                file["weights"],
-                file["bias"],
-                int(file["words"]),
+                kinds, np.array(terms, dtype=object), file["scales"], file["weights"], file["bias"]
             )
 
 
@@ -253,7 +193,12 @@ def bayes_ratios(present: sparse.spmatrix, labels: np.ndarray) -> np.ndarray:
 
 
 def cross_fitted(
-    texts, labels: np.ndarray, classes: int, parts: int = 5, seed: int = 0
+    texts,
+    labels: np.ndarray,
+    classes: int,
+    groups: np.ndarray | None = None,
+    parts: int = 5,
+    seed: int = 0,
 ) -> np.ndarray:
     """The `evidence` of a model with Bayes weights in texts that it has not learned from.
 
@@ -263,20 +208,27 @@ def cross_fitted(
 
     Args:
         texts, labels, classes: as in `LinearNgrams.fit`.
-        parts: fewer are taken where a class has fewer rows.
+        groups: int [texts]; texts of one group stay together (a sentence and its phrases).
+        parts: fewer are taken where a class has fewer groups.
         seed: of the division.
 
     Returns:
         float32 [tokens of all texts, classes].
     """
     features = _Features(texts, bayes_weights=True)
-    rarest = int(np.unique(labels, return_counts=True)[1].min())
+    if groups is None:
+        groups = np.arange(len(labels))
+    _, first, member = np.unique(groups, return_index=True, return_inverse=True)
+    kinds = labels[first]  # a group goes by the class of its first text
+    rarest = int(np.unique(kinds, return_counts=True)[1].min())
     if rarest >= 2:
         splitter = StratifiedKFold(min(parts, rarest), shuffle=True, random_state=seed)
-    else:  # a class of one row cannot be on both sides
-        splitter = KFold(min(parts, len(labels)), shuffle=True, random_state=seed)
+    else:  # a class of one group cannot be on both sides
+        splitter = KFold(min(parts, len(kinds)), shuffle=True, random_state=seed)
     result: list[np.ndarray] = [None] * len(labels)
-    for train, rest in splitter.split(labels, labels):
+    for _, held_out in splitter.split(kinds, kinds):
+        rest = np.flatnonzero(np.isin(member, held_out))
+        train = np.flatnonzero(~np.isin(member, held_out))
         model = features.fit(labels, train, classes, BAYES_STRENGTH)
         for row, found in zip(rest, model.token_evidence([texts[k] for k in rest]), strict=True):
             result[row] = found
@@ -288,40 +240,49 @@ class _Features:
 
     def __init__(self, texts, bayes_weights: bool):
         self.bayes_weights = bayes_weights
-        self.matrices, self.terms, self.idf = [], [], []
-        for characters in (False, True) if bayes_weights else (False,):
-            lists: list[list[bytes]] = []
-            for chunk in chunks(texts):
-                tokens = lowered(chunk)
-                grams, first, _ = (character_ngrams if characters else word_ngrams)(tokens)
-                rows = tf.gather(tokens.value_rowids(), first).numpy()
-                order = np.argsort(rows, kind="stable")
-                ends = np.searchsorted(rows[order], np.arange(1, len(chunk)))
-                lists.extend(part.tolist() for part in np.split(grams.numpy()[order], ends))
+        self.matrices, self.terms, self.idf = {}, {}, {}
+        for kind in KINDS if bayes_weights else ("words",):
             vectorizer = TfidfVectorizer(
                 analyzer=_same, sublinear_tf=True, norm=None, dtype=np.float32,
-                min_df=2 if characters else 1,
+                min_df=1 if kind == "words" else min(2, len(texts)),
             )  # fmt: skip
-            self.matrices.append(vectorizer.fit_transform(lists).tocsr())
-            self.terms.append(np.array(vectorizer.get_feature_names_out(), dtype=object))
-            self.idf.append(vectorizer.idf_.astype(np.float32))
+            try:
+                self.matrices[kind] = vectorizer.fit_transform(_lists(texts, kind)).tocsr()
+            except ValueError:  # no n-gram of this kind is left, as of negated words in Greek
+                continue
+            self.terms[kind] = np.array(vectorizer.get_feature_names_out(), dtype=object)
+            self.idf[kind] = vectorizer.idf_.astype(np.float32)
 
     def fit(self, labels: np.ndarray, rows: np.ndarray, classes: int, strength: float):
         """A `LinearNgrams` that has learned from some rows."""
         blocks, scales = [], []
-        for matrix, idf in zip(self.matrices, self.idf, strict=True):
+        for kind, matrix in self.matrices.items():
+            matrix, scale = matrix[rows], self.idf[kind]
             if self.bayes_weights:
-                ratio = bayes_ratios(matrix[rows] > 0, labels[rows])
-                matrix, idf = matrix @ sparse.diags_array(ratio), idf * ratio
-            blocks.append(normalize(matrix.tocsr()[rows]))
-            scales.append(idf)
+                ratio = bayes_ratios(matrix > 0, labels[rows])
+                matrix, scale = matrix @ sparse.diags_array(ratio), scale * ratio
+            blocks.append(normalize(matrix.tocsr()) * np.float32(KINDS[kind][1]))
+            scales.append(scale)
         weights, bias = _logistic_regression(
             sparse.hstack(blocks, format="csr"), labels[rows], classes, strength
         )
-        scales = np.concatenate(scales).astype(np.float32)
+        sizes = {kind: len(terms) for kind, terms in self.terms.items()}
+        terms = np.concatenate(list(self.terms.values()))
         return LinearNgrams(
-            np.concatenate(self.terms), scales, weights, bias, words=len(self.terms[0])
+            sizes, terms, np.concatenate(scales).astype(np.float32), weights, bias
         )
+
+
+def _lists(texts, kind: str):
+    """The n-grams of one kind, a list of bytes for each text."""
+    for chunk in chunks(texts, 1024):
+        tokens = lowered(chunk)
+        grams, first, _ = KINDS[kind][0](tokens)
+        rows = tf.gather(tokens.value_rowids(), first).numpy()
+        order = np.argsort(rows, kind="stable")
+        ends = np.searchsorted(rows[order], np.arange(1, len(chunk)))
+        for part in np.split(grams.numpy()[order], ends):
+            yield part.tolist()
 
 
 def _logistic_regression(matrix, labels: np.ndarray, classes: int, strength: float):

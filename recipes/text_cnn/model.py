@@ -152,9 +152,9 @@ class MaskedMeanAndMax(keras.layers.Layer):
 def subword_cnn(
     vocabulary_size: int,
     classes: int,
-    buckets: int = 50_000,
+    buckets: int = 20_000,
     dimension: int = 32,
-    piece_dimension: int = 128,
+    piece_dimension: int = 64,
     windows: tuple[int, ...] = (1, 2, 3, 4),
     filters: int = 100,
     spatial_dropout: float = 0.5,

@@ -24,7 +24,7 @@ class Settings(BaseModel):
     dropout: float = Field(0.5, ge=0, lt=1)
     patience: int | None = Field(None, ge=1)
     minimum_count: int = Field(3, ge=1)
-    buckets: int = Field(50_000, ge=2)
+    buckets: int = Field(20_000, ge=2)
     network: dict = {}
 
     @classmethod

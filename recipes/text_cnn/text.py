@@ -179,7 +179,7 @@ class Encoded:
 class Encoder:
     """The vocabulary of a training corpus and the way from strings to integers."""
 
-    def __init__(self, vocabulary: list[str], buckets: int = 50_000):
+    def __init__(self, vocabulary: list[str], buckets: int = 20_000):
         """Args:
         vocabulary: lower-cased words; number `i + 2` belongs to `vocabulary[i]`.
         buckets: hash buckets of the character n-grams.
@@ -200,7 +200,7 @@ class Encoder:
         )
 
     @classmethod
-    def fit(cls, texts, minimum_count: int = 1, buckets: int = 50_000) -> Encoder:
+    def fit(cls, texts, minimum_count: int = 1, buckets: int = 20_000) -> Encoder:
         """Learn the vocabulary of training texts, most frequent word first."""
         counts = Counter()
         for chunk in chunks(texts):

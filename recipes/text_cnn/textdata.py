@@ -51,6 +51,29 @@ class TextData:
     def __len__(self) -> int:
         return len(self.texts)
 
+    def groups(self) -> np.ndarray:
+        """Rows that belong together, int [rows]: equal texts, and phrases with their sentence.
+
+        A phrase goes with the first training sentence that it stands in. What is estimated on one
+        part of the training rows for another must not see a sentence's phrases beside it.
+        """
+        normalised = keys(self.texts)
+        group = pd.factorize(normalised)[0]
+        if not self.is_phrase.any():
+            return group
+        holders: dict[str, list[int]] = {}
+        for row in np.flatnonzero(~self.is_phrase & (self.split == "train")):
+            for word in set(normalised[row].split()):
+                holders.setdefault(word, []).append(row)
+        for row in np.flatnonzero(self.is_phrase):
+            words = normalised[row].split()
+            rarest = min((holders.get(word, []) for word in words), key=len, default=[])
+            inside = (r for r in rarest if f" {normalised[row]} " in f" {normalised[r]} ")
+            found = next(inside, None)
+            if found is not None:
+                group[row] = group[found]
+        return group
+
     def card(self) -> DataCard:
         """Count classes, words, duplicates and leakage; phrases are counted apart."""
         sentences = ~self.is_phrase

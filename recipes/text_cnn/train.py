@@ -218,7 +218,9 @@ def train_ensemble(
         log("logistic regression over words, word pairs and character n-grams")
         ngrams = LinearNgrams.fit(texts, labels, classes, bayes_weights=True)
         evidence = np.zeros((len(encoded.tokens), classes), np.float32)
-        evidence[encoded.token_rows(fold.train)] = cross_fitted(texts, labels, classes)
+        evidence[encoded.token_rows(fold.train)] = cross_fitted(
+            texts, labels, classes, data.groups()[fold.train]
+        )
         if len(fold.validation):
             found = ngrams.token_evidence(data.texts[fold.validation])
             evidence[encoded.token_rows(fold.validation)] = np.concatenate(found)
