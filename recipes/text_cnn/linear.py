@@ -9,6 +9,7 @@ SavedModel holds the whole classifier.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,7 @@ class LinearNgrams:
         strength = inverse_regularisation or (
             BAYES_STRENGTH if bayes_weights else PLAIN_STRENGTH
         )
-        return _Features(texts, bayes_weights).fit(labels, np.arange(len(texts)), classes, strength)
+        return Features(texts, bayes_weights).fit(labels, np.arange(len(texts)), classes, strength)
 
     def parts(self, tokens: tf.RaggedTensor) -> list[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
         """What every known n-gram adds to the class scores, inside a graph.
@@ -215,7 +216,7 @@ def cross_fitted(
     Returns:
         float32 [tokens of all texts, classes].
     """
-    features = _Features(texts, bayes_weights=True)
+    features = Features(texts, bayes_weights=True)
     if groups is None:
         groups = np.arange(len(labels))
     _, first, member = np.unique(groups, return_index=True, return_inverse=True)
@@ -235,8 +236,13 @@ def cross_fitted(
     return np.concatenate(result)
 
 
-class _Features:
-    """Tf-idf of every text, computed once; the Bayes weights follow the rows learned from."""
+class Features:
+    """Tf-idf of every text, computed once; the Bayes weights follow the rows learned from.
+
+    Args:
+        texts: sequence of str.
+        bayes_weights: True takes all kinds of n-grams, False words and pairs alone.
+    """
 
     def __init__(self, texts, bayes_weights: bool):
         self.bayes_weights = bayes_weights
@@ -253,11 +259,19 @@ class _Features:
             self.terms[kind] = np.array(vectorizer.get_feature_names_out(), dtype=object)
             self.idf[kind] = vectorizer.idf_.astype(np.float32)
 
-    def fit(self, labels: np.ndarray, rows: np.ndarray, classes: int, strength: float):
-        """A `LinearNgrams` that has learned from some rows."""
+    def fit(
+        self,
+        labels: np.ndarray,
+        rows: np.ndarray,
+        classes: int,
+        strength: float,
+        kinds: Iterable[str] | None = None,
+    ) -> LinearNgrams:
+        """A model that has learned from some rows, of all kinds of n-grams or of some."""
+        kinds = [kind for kind in kinds or self.terms if kind in self.terms]
         blocks, scales = [], []
-        for kind, matrix in self.matrices.items():
-            matrix, scale = matrix[rows], self.idf[kind]
+        for kind in kinds:
+            matrix, scale = self.matrices[kind][rows], self.idf[kind]
             if self.bayes_weights:
                 ratio = bayes_ratios(matrix > 0, labels[rows])
                 matrix, scale = matrix @ sparse.diags_array(ratio), scale * ratio
@@ -266,8 +280,8 @@ class _Features:
         weights, bias = _logistic_regression(
             sparse.hstack(blocks, format="csr"), labels[rows], classes, strength
         )
-        sizes = {kind: len(terms) for kind, terms in self.terms.items()}
-        terms = np.concatenate(list(self.terms.values()))
+        sizes = {kind: len(self.terms[kind]) for kind in kinds}
+        terms = np.concatenate([self.terms[kind] for kind in kinds])
         return LinearNgrams(
             sizes, terms, np.concatenate(scales).astype(np.float32), weights, bias
         )

@@ -2,7 +2,7 @@
 
 Each takes lower-cased tokens and returns `Found`: the n-grams of all sentences with their first and
 last token. A prefix ending in a tab, which no token holds, keeps the kinds apart. The kinds beyond
-words and pairs were chosen on development rows of MR and CR (`select.py`).
+words and pairs were chosen on development rows of MR and CR (`choose.py`).
 """
 
 from __future__ import annotations
