@@ -23,7 +23,10 @@ from recipes.text_cnn.text import Encoder
 
 
 class SentenceClassifier:
-    """Networks, and on wish a linear model that they read: softmax of their mean scores."""
+    """Networks, and on wish a linear model: the softmax of their mean scores.
+
+    A network that does not read the linear model's evidence has its score added afterwards.
+    """
 
     def __init__(
         self,
@@ -36,7 +39,7 @@ class SentenceClassifier:
         classes: class names, in the order of the networks' outputs.
         encoder: of all members.
         members: networks of `model.py`, at least one.
-        linear: the linear model whose evidence the members read, or None.
+        linear: the linear model, or None.
 
         Raises:
             ValueError: no member.
@@ -47,20 +50,25 @@ class SentenceClassifier:
         self.linear = linear
 
     def scores(self, texts) -> np.ndarray:
-        """Each network's class scores (logits), float32 [members, texts, classes]."""
+        """Class scores with each network, float32 [members, texts, classes]."""
         encoded = self.encoder.encode(texts)
         result = np.zeros((len(self.members), len(encoded), len(self.classes)), np.float32)
         if not len(encoded):
             return result
         nothing, rows = np.zeros(len(encoded), int), np.arange(len(encoded))
-        evidence = np.concatenate(self.linear.token_evidence(texts)) if self.linear else None
+        if self.linear:
+            found = self.linear.token_evidence(texts)
+            evidence = np.concatenate(found)
+            beside = self.linear.bias + np.array([each.sum(axis=0) for each in found])
         for member, scores in zip(self.members, result, strict=True):
             names = _input_names(member)
             batches = Batches(
                 encoded, nothing, rows, len(self.classes), 256, pieces="words" not in names,
-                evidence=evidence,
+                evidence=evidence if "evidence" in names else None,
             )  # fmt: skip
             scores[:] = predict_logits(member, batches)
+            if self.linear and "evidence" not in names:
+                scores += beside
         return result
 
     def probabilities(self, texts) -> np.ndarray:
@@ -152,7 +160,10 @@ class _Serving(tf.Module):
             inputs["evidence"] = tf.pad(inputs["evidence"], [[0, 0], [0, missing], [0, 0]])
         total = 0.0
         for member in self.members:
-            total += member({name: inputs[name] for name in _input_names(member)}, training=False)
+            names = _input_names(member)
+            total += member({name: inputs[name] for name in names}, training=False)
+            if self.linear is not None and "evidence" not in names:
+                total += self.linear.bias + tf.reduce_sum(evidence, axis=1)
         probabilities = tf.nn.softmax(total / len(self.members))
         best = tf.argmax(probabilities, axis=1)
         return {"label": tf.gather(self.names, best), "probabilities": probabilities}

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from recipes.text_cnn.settings import Settings, Variant
+from recipes.text_cnn.settings import Linear, Settings, Variant
 
 
 class Parameters(BaseModel):
@@ -29,7 +29,7 @@ class Parameters(BaseModel):
     VARIANT: Variant
     VECTORS: str | None
     MEMBERS: int = Field(ge=1, le=100)
-    LINEAR: bool
+    LINEAR: Linear
     LEARNING_RATE: float | None = Field(gt=0)
     FOLDS: int = Field(ge=1)
     TEXT_COLUMN: str | None

@@ -127,7 +127,7 @@ def evaluate_fold(
     output_dir: str | Path,
     *,
     members: int = 3,
-    linear: bool = True,
+    linear: str = "read",
     seed: int = 0,
     vectors: str | None = None,
     baseline: bool = True,

@@ -56,9 +56,10 @@ def explain(classifier: SentenceClassifier, text: str) -> Explanation:
         view = FilterView(member, classifier.encoder, classifier.linear)
         for gram, words, added in view.contributions(text):
             _hand_out(gram, words, weight * added, scores, bias, fired)
-        bias += weight * keras.ops.convert_to_numpy(member.get_layer("logits").bias)
+        bias += weight * view.bias
+        if classifier.linear and "evidence" not in view.inputs:  # else it is in the network's
+            bias += weight * classifier.linear.bias
     if classifier.linear:
-        # Its bias is in the networks'.
         scores += classifier.linear.token_evidence([text])[0]
         for firsts, lasts, every in classifier.linear.parts(lowered(tf.constant([text]))):
             triples = zip(firsts.numpy(), lasts.numpy(), every.numpy(), strict=True)

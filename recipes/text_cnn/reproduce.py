@@ -21,8 +21,12 @@ SETS = ("mr", "subj", "cr", "trec", "sst2", "sst1")
 OURS, PAPER = "ours", ("rand", "static", "non-static", "multichannel")
 VECTORS = "word2vec_8k"
 SEED, FOLDS, MEMBERS = 0, 10, 3
-# Steps, not epochs, are what a network needs: small sets take more passes, SST's phrases fewer.
-EPOCHS = {"mr": 6, "subj": 6, "cr": 10, "trec": 10, "sst2": 3, "sst1": 3}
+# How ours meets the linear model, and how long it learns: chosen on development rows. Networks that
+# know as much as the linear model and err differently (Subj) do better beside it.
+CHOSEN = {
+    "mr": ("read", 4), "subj": ("beside", 6), "cr": ("read", 4), "trec": ("beside", 8),
+    "sst2": ("read", 2), "sst1": ("read", 2),
+}  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -72,7 +76,8 @@ def reproduce(name: str, variant: str, output: Path) -> None:
     device.setup(memory="grow", precision="float32", threads=1, seed=SEED)
     corpus = data.load(name)
     ours = variant == OURS
-    settings = Settings(epochs=EPOCHS[name]) if ours else Settings.as_published(variant)
+    linear, epochs = CHOSEN[name] if ours else ("none", None)
+    settings = Settings(epochs=epochs) if ours else Settings.as_published(variant)
     # Ours keeps to fixed settings and learns from every training row; the paper stops early on a
     # tenth of them where the set has no development part of its own.
     folds = data.folds(corpus, folds=FOLDS, seed=SEED, validation_fraction=0.0 if ours else 0.1)
@@ -80,7 +85,7 @@ def reproduce(name: str, variant: str, output: Path) -> None:
     found = []
     for fold in folds:
         result, _ = evaluate_fold(
-            settings, corpus, fold, folder, members=MEMBERS if ours else 1, linear=ours,
+            settings, corpus, fold, folder, members=MEMBERS if ours else 1, linear=linear,
             seed=SEED + 100 * fold.number,
             vectors=VECTORS if not ours and variant != "rand" else None, keep=False,
         )  # fmt: skip
@@ -92,7 +97,7 @@ def reproduce(name: str, variant: str, output: Path) -> None:
         records = [record for record in records if record["variant"] == variant]
     parameters = {
         "DATA": name, "VARIANT": variant, "FOLDS": len(found), "SEED": SEED,
-        "MEMBERS": MEMBERS if ours else 1, "LINEAR": ours,
+        "MEMBERS": MEMBERS if ours else 1, "LINEAR": linear,
         **settings.model_dump(),
     }  # fmt: skip
     run = results.record(

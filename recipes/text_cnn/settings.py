@@ -7,6 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Variant = Literal["subword", "rand", "static", "non-static", "multichannel"]
+# Networks that read the linear model word by word, that its score is added to, or that stand alone.
+Linear = Literal["read", "beside", "none"]
 
 
 class Settings(BaseModel):

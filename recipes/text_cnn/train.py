@@ -179,7 +179,7 @@ def train_ensemble(
     output_dir: str | Path | None,
     *,
     members: int = 3,
-    linear: bool = True,
+    linear: str = "read",
     vectors: str | None = None,
     seed: int = 0,
     resume: bool = True,
@@ -198,7 +198,9 @@ def train_ensemble(
         data, fold: the sentences, and which of them to learn from.
         output_dir: each network's checkpoints go to `output_dir/member_<k>`.
         members: number of networks, seeds `seed`, `seed + 1`, ...
-        linear: False trains the networks alone (the paper's variants always are).
+        linear: "read" gives the networks the linear model's evidence; "beside" trains them alone
+            and adds its score to theirs afterwards, which is better where both know much and err
+            differently; "none" leaves it out (and so do the paper's variants always).
         vectors: file or name of outside word vectors, see `vectors.load_vectors`.
         seed: of the first network.
         resume: continue an interrupted ensemble; finished networks are not trained again.
@@ -214,9 +216,10 @@ def train_ensemble(
         known, coverage = load_vectors(vectors, encoder.vocabulary, seed=seed)
         log(str(coverage))
         table = np.pad(known, [(2, 0), (0, 0)])  # padding and unknown words have no vector
-    if linear and settings.variant == "subword":
+    if linear != "none" and settings.variant == "subword":
         log("logistic regression over words, word pairs and character n-grams")
         ngrams = LinearNgrams.fit(texts, labels, classes, bayes_weights=True)
+    if ngrams and linear == "read":
         evidence = np.zeros((len(encoded.tokens), classes), np.float32)
         evidence[encoded.token_rows(fold.train)] = cross_fitted(
             texts, labels, classes, data.groups()[fold.train]
@@ -231,7 +234,8 @@ def train_ensemble(
         network, history = train_network(
             settings, encoder, encoded, data.labels, fold.train, fold.validation, classes,
             Path(output_dir) / f"member_{number}" if output_dir else None, seed=seed + number,
-            vectors=table, evidence=evidence, bias=ngrams.bias if ngrams else None, resume=resume,
+            vectors=table, evidence=evidence, resume=resume,
+            bias=None if evidence is None else ngrams.bias,
             fingerprint=fingerprint or data.fingerprint, log=log,
         )  # fmt: skip
         networks.append(network)

@@ -55,4 +55,9 @@ def classifier(corpus, fold, settings):
 
 @pytest.fixture(scope="session")
 def networks_alone(corpus, fold, settings):
-    return train_ensemble(settings, corpus, fold, None, members=2, linear=False, log=None)[0]
+    return train_ensemble(settings, corpus, fold, None, members=2, linear="none", log=None)[0]
+
+
+@pytest.fixture(scope="session")
+def beside(corpus, fold, settings):
+    return train_ensemble(settings, corpus, fold, None, members=2, linear="beside", log=None)[0]

@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.special import softmax
 
 from common import export
 from recipes.text_cnn.classifier import SentenceClassifier
@@ -30,13 +31,25 @@ def test_saved_and_loaded_gives_the_same(classifier, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["classifier"]
 
 
-def test_the_export_takes_raw_strings_and_agrees(classifier, tmp_path):
+@pytest.mark.parametrize("kind", ["classifier", "beside", "networks_alone"])
+def test_the_export_takes_raw_strings_and_agrees(request, kind, tmp_path):
+    classifier = request.getfixturevalue(kind)
     check = {"label": classifier.predict(TEXTS), "probabilities": classifier.probabilities(TEXTS)}
     folder = export.saved_model(tmp_path, classifier.module(), "classify", {"text": TEXTS}, check)
     served = tf.saved_model.load(str(folder)).signatures["serving_default"]
     for text in TEXTS:  # one at a time as in a batch
         given = served(text=tf.constant([text]))["probabilities"].numpy()
         np.testing.assert_allclose(given, classifier.probabilities([text]), atol=1e-5)
+
+
+def test_the_linear_models_score_stands_beside_networks_that_do_not_read_it(
+    beside, corpus
+):
+    texts = corpus.texts[:20]
+    alone = SentenceClassifier(beside.classes, beside.encoder, beside.members)
+    product = softmax(alone.scores(texts).mean(0), 1) * beside.linear.predict_proba(texts)
+    expected = product / product.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(beside.probabilities(texts), expected, atol=1e-5)
 
 
 def test_no_text_gives_no_row(classifier):

@@ -29,7 +29,7 @@ def kim(networks_alone):
 
 
 @pytest.mark.parametrize("text", TEXTS)
-@pytest.mark.parametrize("kind", ["classifier", "networks_alone", "kim"])
+@pytest.mark.parametrize("kind", ["classifier", "beside", "networks_alone", "kim"])
 def test_word_shares_add_up_to_the_answer(request, text, kind):
     classifier = request.getfixturevalue(kind)
     found = explain(classifier, text)
