@@ -41,9 +41,10 @@ class Batches:
         bucket: bool = True,
     ):
         """Args:
-        encoded, labels: the corpus and its labels, int [sentences].
+        encoded: the corpus.
+        labels: int [sentences], or probabilities float32 [sentences, classes] to learn.
         rows: which sentences, int [rows].
-        classes: number of classes; the targets are one-hot float32.
+        classes: number of classes; the targets are float32 [batch, classes].
         batch_size: sentences a batch; the last one of an epoch may be smaller.
         seed: of the order.
         pieces: False for a network of words alone, which takes {"words": int32 [batch, tokens]}.
@@ -91,12 +92,14 @@ class Batches:
         return inputs
 
     def __call__(self, epoch: int) -> tf.data.Dataset:
-        """One epoch as (inputs, one-hot targets) pairs, `self.steps` of them."""
+        """One epoch as (inputs, targets) pairs, `self.steps` of them."""
         identity = np.eye(self.classes, dtype=np.float32)
+        hard = self.labels.ndim == 1
 
         def generate():
             for rows in self.order(epoch):
-                yield self.arrays(rows), identity[self.labels[rows]]
+                labels = self.labels[rows]
+                yield self.arrays(rows), identity[labels] if hard else labels
 
         inputs = {
             name: tf.TensorSpec([None] * array.ndim, array.dtype)

@@ -61,7 +61,7 @@ class SentenceClassifier:
             evidence = np.concatenate(found)
             beside = self.linear.bias + np.array([each.sum(axis=0) for each in found])
         for member, scores in zip(self.members, result, strict=True):
-            names = _input_names(member)
+            names = input_names(member)
             batches = Batches(
                 encoded, nothing, rows, len(self.classes), 256, pieces="words" not in names,
                 evidence=evidence if "evidence" in names else None,
@@ -160,7 +160,7 @@ class _Serving(tf.Module):
             inputs["evidence"] = tf.pad(inputs["evidence"], [[0, 0], [0, missing], [0, 0]])
         total = 0.0
         for member in self.members:
-            names = _input_names(member)
+            names = input_names(member)
             total += member({name: inputs[name] for name in names}, training=False)
             if self.linear is not None and "evidence" not in names:
                 total += self.linear.bias + tf.reduce_sum(evidence, axis=1)
@@ -169,5 +169,6 @@ class _Serving(tf.Module):
         return {"label": tf.gather(self.names, best), "probabilities": probabilities}
 
 
-def _input_names(model: keras.Model) -> list[str]:
+def input_names(model: keras.Model) -> list[str]:
+    """What a network reads, by the names of `text.py` and `model.py`."""
     return [tensor.name for tensor in model.inputs]

@@ -128,6 +128,8 @@ def evaluate_fold(
     *,
     members: int = 3,
     linear: str = "read",
+    distil: bool = False,
+    arm: str | None = None,
     seed: int = 0,
     vectors: str | None = None,
     baseline: bool = True,
@@ -141,7 +143,8 @@ def evaluate_fold(
         settings: of the networks.
         data, fold: the sentences and their division.
         output_dir: everything goes to `output_dir/folds/<key>/fold_<k>`, see `work_key`.
-        members, linear, vectors: see `train_ensemble`.
+        members, linear, distil, vectors: see `train_ensemble`.
+        arm: the classifier's name among the arms; None takes the variant's, "ours" for our own.
         seed: of the first network.
         baseline: also fit tf-idf + logistic regression.
         keep: save the classifier beside the result.
@@ -154,7 +157,7 @@ def evaluate_fold(
     began = time.time()
     key = work_key(
         data=data.fingerprint, settings=settings.model_dump(), members=members, linear=linear,
-        seed=seed, vectors=vectors, baseline=baseline,
+        distil=distil, seed=seed, vectors=vectors, baseline=baseline, arm=arm,
         rows=[zlib.crc32(rows.tobytes()) for rows in (fold.train, fold.validation, fold.test)],
     )  # fmt: skip
     folder = Path(output_dir) / "folds" / key / f"fold_{fold.number}"
@@ -169,13 +172,13 @@ def evaluate_fold(
             return result, SentenceClassifier.load(kept) if kept.is_dir() else None
     classifier, histories = train_ensemble(
         settings, data, fold, folder, members=members, linear=linear,
-        seed=seed, vectors=vectors, resume=resume, fingerprint=key, log=log,
+        distil=distil, seed=seed, vectors=vectors, resume=resume, fingerprint=key, log=log,
     )  # fmt: skip
     texts = data.texts[fold.test]
     scores = classifier.scores(texts)
-    own = "ours" if settings.variant == "subword" else settings.variant
+    own = arm or ("ours" if settings.variant == "subword" else settings.variant)
     arms = {own: softmax(scores.mean(axis=0), axis=1)}
-    if members > 1:
+    if len(scores) > 1:
         arms["one network"] = softmax(scores[0], axis=1)
     if classifier.linear:
         arms["linear n-grams"] = classifier.linear.predict_proba(texts)

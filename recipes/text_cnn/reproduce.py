@@ -20,6 +20,15 @@ ROOT = Path(__file__).resolve().parents[2]
 SETS = ("mr", "subj", "cr", "trec", "sst2", "sst1")
 OURS, PAPER = "ours", ("rand", "static", "non-static", "multichannel")
 VECTORS = "word2vec_8k"
+# Ours with one thing changed, for the table of what each part is worth.
+ABLATIONS = {
+    "networks alone": {"linear": "none", "epochs": 8},
+    "linear read": {"linear": "read"},
+    "linear beside": {"linear": "beside", "epochs": 8},
+    "without pieces": {"network": {"piece_dimension": 0}},
+    "distilled into one": {"distil": True},
+    "with word2vec_8k": {"vectors": VECTORS},
+}
 SEED, FOLDS, MEMBERS = 0, 10, 3
 # How ours meets the linear model, and how long it learns: chosen on development rows. Networks that
 # know as much as the linear model and err differently (Subj) do better beside it.
@@ -31,9 +40,10 @@ CHOSEN = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 0, or 1 where a variant failed."""
+    variants = (OURS, *PAPER, *ABLATIONS)
     parser = argparse.ArgumentParser(prog="python -m recipes.text_cnn.reproduce")
     parser.add_argument("--data", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--variants", nargs="+", choices=(OURS, *PAPER), default=(OURS, *PAPER))
+    parser.add_argument("--variants", nargs="+", choices=variants, default=variants)
     parser.add_argument("--jobs", type=int, default=max(1, os.cpu_count() or 1))
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "build" / "reproduce")
     parser.add_argument("--one", nargs=2, metavar=("DATA", "VARIANT"), help=argparse.SUPPRESS)
@@ -51,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _process(data: str, variant: str, output: Path) -> int:
-    folder = output / f"{data}-{variant}"
+    folder = folder_of(output, data, variant)
     folder.mkdir(parents=True, exist_ok=True)
     started = time.time()
     print(f"{data} {variant}: started, log in {folder / 'log.txt'}", flush=True)
@@ -65,6 +75,11 @@ def _process(data: str, variant: str, output: Path) -> int:
     return code
 
 
+def folder_of(output: Path, data: str, variant: str) -> Path:
+    """Where the folds of one variant on one set are kept."""
+    return output / f"{data}-{variant.replace(' ', '-')}"
+
+
 def reproduce(name: str, variant: str, output: Path) -> None:
     """Measure one variant on one set and put its numbers into results/text_cnn.json."""
     from common import device, results
@@ -75,30 +90,36 @@ def reproduce(name: str, variant: str, output: Path) -> None:
     started = time.time()
     device.setup(memory="grow", precision="float32", threads=1, seed=SEED)
     corpus = data.load(name)
-    ours = variant == OURS
-    linear, epochs = CHOSEN[name] if ours else ("none", None)
-    settings = Settings(epochs=epochs) if ours else Settings.as_published(variant)
+    if variant in PAPER:
+        settings = Settings.as_published(variant)
+        how = {"members": 1, "linear": "none", "vectors": None if variant == "rand" else VECTORS}
+    else:
+        linear, epochs = CHOSEN[name]
+        how = {"members": MEMBERS, "linear": linear, "epochs": epochs, **ABLATIONS.get(variant, {})}
+        fixed = {key: how.pop(key) for key in ("epochs", "network") if key in how}
+        # Few passes over SST's phrases are enough for any arm.
+        fixed["epochs"] = epochs if corpus.is_phrase.any() else fixed["epochs"]
+        settings = Settings(**fixed)
     # Ours keeps to fixed settings and learns from every training row; the paper stops early on a
     # tenth of them where the set has no development part of its own.
-    folds = data.folds(corpus, folds=FOLDS, seed=SEED, validation_fraction=0.0 if ours else 0.1)
-    folder = output / f"{name}-{variant}"
+    part = 0.1 if variant in PAPER else 0.0
+    folder = folder_of(output, name, variant)
     found = []
-    for fold in folds:
+    for fold in data.folds(corpus, folds=FOLDS, seed=SEED, validation_fraction=part):
         result, _ = evaluate_fold(
-            settings, corpus, fold, folder, members=MEMBERS if ours else 1, linear=linear,
-            seed=SEED + 100 * fold.number,
-            vectors=VECTORS if not ours and variant != "rand" else None, keep=False,
+            settings, corpus, fold, folder, seed=SEED + 100 * fold.number, arm=variant, keep=False,
+            **how,
         )  # fmt: skip
         found.append(result)
         print(f"fold {fold.number}: {result.accuracy(variant, corpus.labels):.4f}", flush=True)
-    seeds = [SEED + 100 * r.number + k for r in found for k in range(MEMBERS if ours else 1)]
+    trained = how["members"] + how.get("distil", False)
+    seeds = [SEED + 100 * r.number + k for r in found for k in range(trained)]
     records = [*report.measure(corpus, found, seeds), *report.gain(corpus, found)]
-    if not ours:  # the baseline's numbers stand with ours; here it served the paired test
+    if variant != OURS:  # the other arms' numbers stand with ours; here they served the paired test
         records = [record for record in records if record["variant"] == variant]
     parameters = {
         "DATA": name, "VARIANT": variant, "FOLDS": len(found), "SEED": SEED,
-        "MEMBERS": MEMBERS if ours else 1, "LINEAR": linear,
-        **settings.model_dump(),
+        **{key.upper(): value for key, value in how.items()}, **settings.model_dump(),
     }  # fmt: skip
     run = results.record(
         folder, "text_cnn", report.describe(corpus), report.headline(found), records, parameters,

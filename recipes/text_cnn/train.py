@@ -7,10 +7,11 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from scipy.special import softmax
 
 from common import training
-from recipes.text_cnn.batches import Batches
-from recipes.text_cnn.classifier import SentenceClassifier
+from recipes.text_cnn.batches import Batches, predict_logits
+from recipes.text_cnn.classifier import SentenceClassifier, input_names
 from recipes.text_cnn.data import Fold, TextData
 from recipes.text_cnn.linear import LinearNgrams, cross_fitted
 from recipes.text_cnn.model import PAPER_VARIANTS, kim_cnn, subword_cnn
@@ -180,6 +181,7 @@ def train_ensemble(
     *,
     members: int = 3,
     linear: str = "read",
+    distil: bool = False,
     vectors: str | None = None,
     seed: int = 0,
     resume: bool = True,
@@ -201,6 +203,8 @@ def train_ensemble(
         linear: "read" gives the networks the linear model's evidence; "beside" trains them alone
             and adds its score to theirs afterwards, which is better where both know much and err
             differently; "none" leaves it out (and so do the paper's variants always).
+        distil: train one more network on what the others together say of the training rows (half)
+            and on their labels (half), and keep that one alone (Hinton et al. 2015).
         vectors: file or name of outside word vectors, see `vectors.load_vectors`.
         seed: of the first network.
         resume: continue an interrupted ensemble; finished networks are not trained again.
@@ -209,7 +213,10 @@ def train_ensemble(
     """
     log = log or (lambda line: None)
     texts, labels, classes = data.texts[fold.train], data.labels[fold.train], len(data.classes)
-    encoder = Encoder.fit(texts, settings.minimum_count, settings.buckets)
+    # With outside vectors the vocabulary is that of all sentences, test ones too (no labels), as in
+    # the paper's code: a given vector serves words that training never saw.
+    read = data.texts if vectors else texts
+    encoder = Encoder.fit(read, settings.minimum_count, settings.buckets)
     encoded = encoder.encode(data.texts)
     table, ngrams, evidence = None, None, None
     if vectors:
@@ -227,12 +234,16 @@ def train_ensemble(
         if len(fold.validation):
             found = ngrams.token_evidence(data.texts[fold.validation])
             evidence[encoded.token_rows(fold.validation)] = np.concatenate(found)
-    networks, histories = [], []
-    for number in range(members):
-        if members > 1:
+    networks, histories, goal = [], [], data.labels
+    for number in range(members + distil):
+        if number == members:
+            log("one network that learns from the others")
+            goal = _taught(networks, encoded, evidence, data.labels, fold.train, classes)
+            settings = settings.model_copy(update={"label_smoothing": 0.0})
+        elif members > 1:
             log(f"network {number + 1} of {members}")
         network, history = train_network(
-            settings, encoder, encoded, data.labels, fold.train, fold.validation, classes,
+            settings, encoder, encoded, goal, fold.train, fold.validation, classes,
             Path(output_dir) / f"member_{number}" if output_dir else None, seed=seed + number,
             vectors=table, evidence=evidence, resume=resume,
             bias=None if evidence is None else ngrams.bias,
@@ -240,4 +251,17 @@ def train_ensemble(
         )  # fmt: skip
         networks.append(network)
         histories.append(history)
+    networks = networks[members:] or networks
     return SentenceClassifier(data.classes, encoder, networks, ngrams), histories
+
+
+def _taught(networks, encoded, evidence, labels, train, classes) -> np.ndarray:
+    """Probabilities to learn, float32 [sentences, classes]: half teachers, half labels."""
+    targets = np.eye(classes, dtype=np.float32)[labels]
+    rows = Batches(
+        encoded, labels, train, classes, 256, pieces="words" not in input_names(networks[0]),
+        evidence=evidence,
+    )  # fmt: skip
+    said = softmax(np.mean([predict_logits(net, rows) for net in networks], axis=0), axis=1)
+    targets[train] = (targets[train] + said) / 2
+    return targets

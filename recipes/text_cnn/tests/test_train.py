@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -108,6 +109,36 @@ def test_the_papers_variants_learn(corpus, fold, variant, tmp_path):
     right = classifier.probabilities(corpus.texts[fold.test]).argmax(1) == corpus.labels[fold.test]
     assert right.mean() > 0.85
     assert histories[0].best_epoch is not None and classifier.linear is None
+
+
+def test_one_network_learns_from_the_others(corpus, fold, settings):
+    classifier, histories = train_ensemble(
+        settings, corpus, fold, None, members=2, distil=True, log=None
+    )
+    assert len(classifier.members) == 1 and len(histories) == 3
+    right = classifier.probabilities(corpus.texts[fold.test]).argmax(1) == corpus.labels[fold.test]
+    assert right.mean() > 0.95
+
+
+def test_probabilities_can_be_learned(corpus, fold, encoded):
+    soft = np.random.default_rng(0).dirichlet([1, 1], len(corpus)).astype("float32")
+    batches = Batches(encoded, soft, fold.train, 2, 16)
+    _, targets = next(iter(batches(1)))
+    np.testing.assert_array_equal(targets.numpy(), soft[batches.order(1)[0]])
+
+
+def test_with_outside_vectors_a_test_word_has_its_vector(corpus, fold, tmp_path):
+    texts = corpus.texts.copy()
+    texts[fold.test[0]] = "zyxwv"
+    changed = replace(corpus, texts=texts)
+    np.savez(tmp_path / "v.npz", words=np.array(["film", "zyxwv"]), vectors=np.ones((2, 4), "f4"))
+    settings = Settings.as_published("static", epochs=1, patience=1, network={"filters": 2})
+    classifier, _ = train_ensemble(
+        settings, changed, fold, None, members=1, vectors=str(tmp_path / "v.npz"), log=None
+    )
+    number = classifier.encoder.vocabulary.index("zyxwv") + 2
+    table = np.array(classifier.members[0].get_layer("embedding").embeddings)
+    np.testing.assert_array_equal(table[number], 1)
 
 
 def test_a_fold_has_every_arm_and_is_not_computed_twice(corpus, fold, settings, tmp_path):
