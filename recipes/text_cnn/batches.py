@@ -106,7 +106,11 @@ class Batches:
             for name, array in self.arrays(self.rows[:1]).items()
         }
         signature = (inputs, tf.TensorSpec([None, self.classes], tf.float32))
-        return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(4)
+        options = tf.data.Options()
+        # With autotune the end of every epoch waits five seconds for its threads.
+        options.autotune.enabled = False
+        batches = tf.data.Dataset.from_generator(generate, output_signature=signature)
+        return batches.prefetch(4).with_options(options)
 
 
 def predict_logits(model, batches: Batches, batch_size: int = 256) -> np.ndarray:

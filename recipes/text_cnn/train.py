@@ -19,6 +19,7 @@ from recipes.text_cnn.settings import Settings
 from recipes.text_cnn.text import Encoded, Encoder
 from recipes.text_cnn.vectors import load_vectors
 
+STEPS = 8  # at a time, traced once; one at a time, TensorFlow traces anew for every new width
 EVIDENCE_SPREAD = 0.3  # standard deviation of the evidence among the inputs of the filters
 
 
@@ -95,7 +96,9 @@ def build(
     )
     # XLA compiles one program per batch shape: with sentences of many lengths that costs more
     # than it gives on a CPU.
-    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
+    model.compile(
+        optimizer, loss, metrics=["accuracy"], jit_compile=False, steps_per_execution=STEPS
+    )
     return model
 
 
