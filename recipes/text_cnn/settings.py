@@ -17,7 +17,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     variant: Variant = "subword"
-    epochs: int = Field(6, ge=1)
+    epochs: int = Field(4, ge=1)
     batch_size: int = Field(64, ge=1)
     learning_rate: float = Field(2e-3, gt=0)
     optimizer: Literal["adamw", "adadelta"] = "adamw"
