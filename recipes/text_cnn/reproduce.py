@@ -30,9 +30,9 @@ ABLATIONS = {
     "with word2vec_8k": {"vectors": VECTORS},
 }
 SEED, FOLDS, MEMBERS = 0, 10, 3
-# How ours meets the linear model, and how it learns: chosen on development rows. Networks that know as
-# much as the linear model and err differently (Subj) do better beside it; SST's phrases feed a
-# larger network with less decay.
+# How ours meets the linear model, and how it learns: chosen on development rows. Networks that
+# know as much as the linear model and err differently (Subj) do better beside it; SST's phrases feed
+# a larger network with less decay.
 PHRASES = {
     "linear": "read", "epochs": 3, "batch_size": 128, "weight_decay": 0.2,
     "network": {"dimension": 64, "piece_dimension": 128},
@@ -45,22 +45,6 @@ CHOSEN = {
     "sst2": PHRASES,
     "sst1": PHRASES,
 }
-# Ours with one thing changed, for the table of what each part is worth.
-ABLATIONS = {
-    "networks alone": {"linear": "none", "epochs": 8},
-    "linear read": {"linear": "read"},
-    "linear beside": {"linear": "beside", "epochs": 8},
-    "without pieces": {"network": {"piece_dimension": 0}},
-    "distilled into one": {"distil": True},
-    "with word2vec_8k": {"vectors": VECTORS},
-}
-SEED, FOLDS, MEMBERS = 0, 10, 3
-# How ours meets the linear model, and how long it learns: chosen on development rows. Networks that
-# know as much as the linear model and err differently (Subj) do better beside it.
-CHOSEN = {
-    "mr": ("read", 4), "subj": ("beside", 6), "cr": ("read", 4), "trec": ("beside", 8),
-    "sst2": ("read", 2), "sst1": ("read", 2),
-}  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
