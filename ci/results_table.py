@@ -14,11 +14,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from ci import recipe as recipes
 from ci.recipe import ROOT, Published, Recipe, Table, show
 from ci.summary import with_interval, write_aside
+from common.results import Metric
 
 BLOCK = re.compile(
     r"(?P<begin><!-- results:begin (?P<name>\S+) -->\n?).*?(?P<end><!-- results:end -->)", re.S
@@ -30,18 +31,9 @@ class ResultsError(ValueError):
     """A results file or README that no table can be made from; the message says the mend."""
 
 
-class Record(BaseModel):
-    """One measured number of results/<recipe>.json; `value` and its bounds are fractions."""
+class Record(Metric):
+    """One measured number of results/<recipe>.json, with where it comes from."""
 
-    data: str
-    variant: str
-    metric: str
-    value: float
-    low: float | None = None
-    high: float | None = None
-    n: int
-    interval: str = ""
-    seeds: list[int]
     preset: str
     synthetic: bool
     seconds: float

@@ -38,7 +38,6 @@ class Batches:
         seed: int = 0,
         pieces: bool = True,
         evidence: np.ndarray | None = None,
-        bucket: bool = True,
     ):
         """Args:
         encoded: the corpus.
@@ -50,7 +49,6 @@ class Batches:
         pieces: False for a network of words alone, which takes {"words": int32 [batch, tokens]}.
         evidence: float32 [all tokens, classes] for a network that takes what the linear model
             says of each token.
-        bucket: False pads every batch to the longest sentence of all (for comparison).
 
         Raises:
             ValueError: no rows, or a batch size below 1.
@@ -61,16 +59,15 @@ class Batches:
             raise ValueError(f"BATCH_SIZE={batch_size}; it must be 1 or more.")
         self.encoded, self.labels, self.rows = encoded, labels, np.asarray(rows)
         self.classes, self.batch_size, self.seed = classes, batch_size, seed
-        self.pieces, self.evidence, self.bucket = pieces, evidence, bucket
+        self.pieces, self.evidence = pieces, evidence
         self.steps = math.ceil(len(rows) / batch_size)
 
     def order(self, epoch: int) -> list[np.ndarray]:
         """The rows of each batch of one epoch."""
         random = np.random.default_rng([self.seed, epoch])
         shuffled = random.permutation(self.rows)
-        if self.bucket:
-            lengths = self.encoded.lengths[shuffled] + random.uniform(-2, 2, len(shuffled))
-            shuffled = shuffled[np.argsort(lengths, kind="stable")]
+        lengths = self.encoded.lengths[shuffled] + random.uniform(-2, 2, len(shuffled))
+        shuffled = shuffled[np.argsort(lengths, kind="stable")]
         size = self.batch_size
         groups = [shuffled[start : start + size] for start in range(0, len(shuffled), size)]
         random.shuffle(groups)
@@ -79,10 +76,7 @@ class Batches:
     def arrays(self, rows: np.ndarray, width: int | None = None) -> dict[str, np.ndarray]:
         """The padded inputs of one batch, as the networks of `model.py` take them."""
         if width is None:
-            if self.bucket:
-                width = padded_width(int(self.encoded.lengths[rows].max(initial=1)))
-            else:
-                width = max(1, int(self.encoded.lengths.max(initial=1)))
+            width = padded_width(int(self.encoded.lengths[rows].max(initial=1)))
         if self.pieces:
             inputs = self.encoded.inputs(rows, width, FLAT_STEP)
         else:

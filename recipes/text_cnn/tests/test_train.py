@@ -40,16 +40,10 @@ def test_batches_hold_sentences_of_about_one_length(corpus, encoded):
     texts = ["word " * length for length in np.random.default_rng(0).integers(1, 60, 500)]
     many = Encoder(["word"]).encode(texts)
     rows = np.arange(500)
-    spread = {
-        bucket: np.mean(
-            [
-                np.ptp(many.lengths[group])
-                for group in Batches(many, rows * 0, rows, 2, 20, bucket=bucket).order(0)
-            ]
-        )
-        for bucket in (True, False)
-    }
-    assert spread[True] < spread[False] / 5
+    ours = Batches(many, rows * 0, rows, 2, 20).order(0)
+    by_lot = np.split(np.random.default_rng(1).permutation(rows), 25)
+    spread = [np.mean([np.ptp(many.lengths[k]) for k in groups]) for groups in (ours, by_lot)]
+    assert spread[0] < spread[1] / 5
 
 
 def test_labels_travel_with_their_sentences(corpus, fold, encoded):
