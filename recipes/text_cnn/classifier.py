@@ -151,12 +151,12 @@ class _Serving(tf.Module):
     def classify(self, text):
         inputs = self.encoder.graph(text)
         # The paper's networks take the word numbers themselves.
-        inputs["words"] = tf.gather(inputs["token_words"], inputs["tokens"])
+        inputs["words"] = tf.gather(inputs["token_words"], inputs["indices"])
         if self.linear is not None:
             evidence = self.linear.evidence(text)
             inputs["evidence"] = evidence.to_tensor(shape=[None, None, len(self.names)])
             # One token more where no sentence has any.
-            missing = tf.shape(inputs["tokens"])[1] - tf.shape(inputs["evidence"])[1]
+            missing = tf.shape(inputs["indices"])[1] - tf.shape(inputs["evidence"])[1]
             inputs["evidence"] = tf.pad(inputs["evidence"], [[0, 0], [0, missing], [0, 0]])
         total = 0.0
         for member in self.members:

@@ -191,12 +191,12 @@ def subword_cnn(
     def flat(name):
         return keras.Input(batch_shape=(None,), dtype="int32", name=name)
 
-    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    indices = keras.Input((None,), dtype="int32", name="indices")
     words, pieces, piece_tokens = flat("token_words"), flat("pieces"), flat("piece_tokens")
     inputs = {
-        "tokens": tokens, "token_words": words, "pieces": pieces, "piece_tokens": piece_tokens,
+        "indices": indices, "token_words": words, "pieces": pieces, "piece_tokens": piece_tokens,
     }  # fmt: skip
-    mask = ops.expand_dims(ops.cast(ops.not_equal(tokens, 0), "float32"), -1)
+    mask = ops.expand_dims(ops.cast(ops.not_equal(indices, 0), "float32"), -1)
     uniform = keras.initializers.RandomUniform(-0.1, 0.1)
     views = [
         keras.layers.Embedding(
@@ -217,7 +217,7 @@ def subword_cnn(
         )
     # One vector for each distinct token, then each token of each sentence takes its own.
     distinct = ops.concatenate(views, axis=-1) if len(views) > 1 else views[0]
-    matrix = ops.take(distinct, tokens, axis=0)
+    matrix = ops.take(distinct, indices, axis=0)
     matrix = keras.layers.SpatialDropout1D(spatial_dropout, name="spatial_dropout")(matrix)
     if evidence_scale is not None:
         inputs["evidence"] = keras.Input((None, classes), dtype="float32", name="evidence")

@@ -7,12 +7,13 @@ A token becomes one word number and the numbers of its hashed character n-grams,
 (Bojanowski et al. 2017, "Enriching Word Vectors with Subword Information", section 3.2), which
 give a vector to words that training never saw. A batch names every distinct token once:
 
-    tokens        int32 [sentences, tokens]  numbers of distinct tokens, padded with 0
+    indices       int32 [sentences, tokens]  which distinct token stands there, padded with 0
     token_words   int32 [distinct]           the word number of each; the first is padding
     pieces        int32 [all pieces]         of all distinct tokens, one after another
     piece_tokens  int32 [all pieces]         the distinct token that each piece belongs to
 
-so that "the" is looked up once a batch and short words have no padded pieces.
+so that "the" is looked up once a batch and short words have no padded pieces. (Keras counts a
+batch's examples by the input that is first in the alphabet: it must have a row for each sentence.)
 """
 
 from __future__ import annotations
@@ -163,7 +164,7 @@ class Encoded:
             return np.pad(values, (0, -len(values) % step)).astype(np.int32)
 
         return {
-            "tokens": tokens[1:].reshape(len(rows), -1).astype(np.int32),
+            "indices": tokens[1:].reshape(len(rows), -1).astype(np.int32),
             "token_words": filled(self.words[distinct]),
             "pieces": filled(pieces),
             "piece_tokens": filled(piece_tokens),
@@ -235,7 +236,7 @@ class Encoder:
         tokens = tf.pad(tokens, [[0, 0], [0, tf.maximum(1 - tf.shape(tokens)[1], 0)]])
         pieces = character_pieces(distinct, self.buckets)
         return {
-            "tokens": tokens,
+            "indices": tokens,
             "token_words": tf.pad(self.word_numbers(distinct), [[1, 0]]),
             "pieces": pieces.flat_values,
             "piece_tokens": tf.cast(pieces.value_rowids(), tf.int32) + 1,

@@ -18,7 +18,7 @@ def inputs(rows: int = 4, width: int = 6, padding: int = 0) -> dict[str, np.ndar
     return {
         "words": np.pad(words, [(0, 0), (0, padding)]),
         # Here the distinct tokens are the words, each of five pieces.
-        "tokens": np.pad(words, [(0, 0), (0, padding)]),
+        "indices": np.pad(words, [(0, 0), (0, padding)]),
         "token_words": np.pad(np.arange(WORDS, dtype="int32"), (0, padding)),
         "pieces": np.pad(random.integers(1, 50, 5 * WORDS).astype("int32"), (0, padding)),
         "piece_tokens": np.pad(np.repeat(np.arange(WORDS, dtype="int32"), 5), (0, padding)),
@@ -108,7 +108,7 @@ def test_a_sentence_shorter_than_the_windows_and_an_empty_one_have_scores():
     for _, model in networks():
         batch = {
             "words": np.array([[5], [0]], "int32"),
-            "tokens": np.array([[1], [0]], "int32"),
+            "indices": np.array([[1], [0]], "int32"),
             "token_words": np.array([0, 5], "int32"),
             "pieces": np.zeros(0, "int32"),
             "piece_tokens": np.zeros(0, "int32"),

@@ -46,14 +46,14 @@ def test_the_graph_reads_like_the_corpus():
     encoded = encoder.encode(SENTENCES)
     rows = np.arange(len(SENTENCES))
     ours, graph = encoded.inputs(rows), encoder.graph(tf.constant(SENTENCES))
-    assert ours["tokens"].shape == graph["tokens"].shape == (len(rows), LONGEST_SENTENCE)
+    assert ours["indices"].shape == graph["indices"].shape == (len(rows), LONGEST_SENTENCE)
     for batch in (ours, graph):
         np.testing.assert_array_equal(
-            np.array(batch["token_words"])[batch["tokens"]], encoded.padded_words(rows)
+            np.array(batch["token_words"])[batch["indices"]], encoded.padded_words(rows)
         )
-    for row, column in np.argwhere(np.array(ours["tokens"]) > 0)[:60]:
+    for row, column in np.argwhere(np.array(ours["indices"]) > 0)[:60]:
         a, b = (
-            np.array(batch["pieces"])[batch["piece_tokens"] == batch["tokens"][row, column]]
+            np.array(batch["pieces"])[batch["piece_tokens"] == batch["indices"][row, column]]
             for batch in (ours, graph)
         )
         np.testing.assert_array_equal(a, b)
@@ -63,7 +63,7 @@ def test_a_batch_names_every_distinct_token_once():
     encoder = Encoder(["the", "cat"], buckets=100)
     encoded = encoder.encode(["unread", "the cat the dog", "The"])
     batch = encoded.inputs(np.array([1, 2]), step=8)
-    assert batch["tokens"].tolist() == [[1, 2, 1, 3], [4, 0, 0, 0]]
+    assert batch["indices"].tolist() == [[1, 2, 1, 3], [4, 0, 0, 0]]
     # Padding, the, cat, dog (unknown), The; then what fills up to 8.
     assert batch["token_words"].tolist() == [0, 2, 3, 1, 2, 0, 0, 0]
     assert len(batch["pieces"]) % 8 == 0
@@ -75,7 +75,7 @@ def test_a_batch_names_every_distinct_token_once():
 def test_an_empty_batch_of_text_has_one_padding_token():
     encoder = Encoder(["a"])
     for batch in (encoder.graph(tf.constant([""])), encoder.encode([""]).inputs(np.array([0]))):
-        assert np.array(batch["tokens"]).tolist() == [[0]]
+        assert np.array(batch["indices"]).tolist() == [[0]]
         assert np.array(batch["token_words"]).tolist() == [0]
         assert len(batch["pieces"]) == len(batch["piece_tokens"]) == 0
 

@@ -50,7 +50,7 @@ def test_labels_travel_with_their_sentences(corpus, fold, encoded):
     batches = Batches(encoded, corpus.labels, fold.train, 2, 16)
     (inputs, targets), rows = next(iter(batches(2))), batches.order(2)[0]
     np.testing.assert_array_equal(targets.numpy().argmax(1), corpus.labels[rows])
-    np.testing.assert_array_equal(inputs["tokens"].numpy(), batches.arrays(rows)["tokens"])
+    np.testing.assert_array_equal(inputs["indices"].numpy(), batches.arrays(rows)["indices"])
 
 
 def test_predictions_come_in_the_order_of_the_rows(corpus, classifier):
