@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from scipy import sparse
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import normalize
@@ -193,7 +193,8 @@ def bayes_ratios(present: sparse.spmatrix, labels: np.ndarray) -> np.ndarray:
     return largest.astype(np.float32)
 
 
-def cross_fitted(
+def honest_evidence(
+    features: Features,
     texts,
     labels: np.ndarray,
     classes: int,
@@ -201,13 +202,14 @@ def cross_fitted(
     parts: int = 5,
     seed: int = 0,
 ) -> np.ndarray:
-    """The `evidence` of a model with Bayes weights in texts that it has not learned from.
+    """The `evidence` in texts of models that have not learned from them (cross-fitting).
 
     Each of `parts` parts of the texts is read by a model fitted on the others. A network that
     learns from such evidence sees the linear model as honest about training rows as it will be
     about new ones.
 
     Args:
+        features: of the texts, with Bayes weights.
         texts, labels, classes: as in `LinearNgrams.fit`.
         groups: int [texts]; texts of one group stay together (a sentence and its phrases).
         parts: fewer are taken where a class has fewer groups.
@@ -216,7 +218,6 @@ def cross_fitted(
     Returns:
         float32 [tokens of all texts, classes].
     """
-    features = Features(texts, bayes_weights=True)
     if groups is None:
         groups = np.arange(len(labels))
     _, first, member = np.unique(groups, return_index=True, return_inverse=True)
@@ -248,16 +249,14 @@ class Features:
         self.bayes_weights = bayes_weights
         self.matrices, self.terms, self.idf = {}, {}, {}
         for kind in KINDS if bayes_weights else ("words",):
-            vectorizer = TfidfVectorizer(
-                analyzer=_same, sublinear_tf=True, norm=None, dtype=np.float32,
-                min_df=1 if kind == "words" else min(2, len(texts)),
-            )  # fmt: skip
-            try:
-                self.matrices[kind] = vectorizer.fit_transform(_lists(texts, kind)).tocsr()
-            except ValueError:  # no n-gram of this kind is left, as of negated words in Greek
-                continue
-            self.terms[kind] = np.array(vectorizer.get_feature_names_out(), dtype=object)
-            self.idf[kind] = vectorizer.idf_.astype(np.float32)
+            counts, terms = _counts(texts, kind)
+            if kind != "words":  # of the many others those in one text alone are left out
+                often = np.bincount(counts.indices, minlength=len(terms)) > 1
+                counts, terms = counts[:, often], terms[often]
+            if len(terms):
+                tfidf = TfidfTransformer(sublinear_tf=True, norm=None)
+                self.matrices[kind] = sparse.csr_array(tfidf.fit_transform(counts))
+                self.terms[kind], self.idf[kind] = terms, tfidf.idf_.astype(np.float32)
 
     def fit(
         self,
@@ -287,16 +286,25 @@ class Features:
         )
 
 
-def _lists(texts, kind: str):
-    """The n-grams of one kind, a list of bytes for each text."""
-    for chunk in chunks(texts, 1024):
+def _counts(texts, kind: str) -> tuple[sparse.csr_array, np.ndarray]:
+    """How often each n-gram of a kind stands in each text, and the n-grams in order, as bytes."""
+    number: dict[bytes, int] = {}
+    rows, columns, start = [np.arange(0)], [np.arange(0)], 0
+    for chunk in chunks(texts):
         tokens = lowered(chunk)
-        grams, first, _ = KINDS[kind][0](tokens)
-        rows = tf.gather(tokens.value_rowids(), first).numpy()
-        order = np.argsort(rows, kind="stable")
-        ends = np.searchsorted(rows[order], np.arange(1, len(chunk)))
-        for part in np.split(grams.numpy()[order], ends):
-            yield part.tolist()
+        found = KINDS[kind][0](tokens)
+        distinct, place = tf.unique(found.grams)
+        numbers = (number.setdefault(gram, len(number)) for gram in distinct.numpy().tolist())
+        columns.append(np.fromiter(numbers, np.int64)[place.numpy()])
+        rows.append(start + tf.gather(tokens.value_rowids(), found.first).numpy())
+        start += len(chunk)
+    place = (np.concatenate(rows), np.concatenate(columns))
+    counts = sparse.coo_array(
+        (np.ones(len(place[0]), np.float32), place), shape=(len(texts), len(number))
+    ).tocsr()  # adds up what stands in one place
+    terms = np.array(list(number), dtype=object)
+    order = np.argsort(terms)
+    return counts[:, order], terms[order]
 
 
 def _logistic_regression(matrix, labels: np.ndarray, classes: int, strength: float):
@@ -317,7 +325,3 @@ def _logistic_regression(matrix, labels: np.ndarray, classes: int, strength: flo
     # A softmax does not see what all classes have in common; without it, evidence reads "for" (> 0)
     # or "against" (< 0) a class.
     return weights - weights.mean(axis=1, keepdims=True), bias
-
-
-def _same(item):
-    return item

@@ -13,7 +13,7 @@ from common import training
 from recipes.text_cnn.batches import Batches, predict_logits
 from recipes.text_cnn.classifier import SentenceClassifier, input_names
 from recipes.text_cnn.data import Fold, TextData
-from recipes.text_cnn.linear import LinearNgrams, cross_fitted
+from recipes.text_cnn.linear import BAYES_STRENGTH, Features, honest_evidence
 from recipes.text_cnn.model import PAPER_VARIANTS, kim_cnn, subword_cnn
 from recipes.text_cnn.settings import Settings
 from recipes.text_cnn.text import Encoded, Encoder
@@ -196,7 +196,7 @@ def train_ensemble(
     The linear model knows which n-grams tell of which class; on small sets no network learns that
     as well. What it says of each word stands in the networks' input and its score is added to
     theirs, so the networks spend themselves on the rest: order, negation, rare words. For the
-    training rows the evidence comes from models that have not seen them (`cross_fitted`).
+    training rows the evidence comes from models that have not seen them (`honest_evidence`).
 
     Args:
         settings: of each network.
@@ -228,11 +228,12 @@ def train_ensemble(
         table = np.pad(known, [(2, 0), (0, 0)])  # padding and unknown words have no vector
     if linear != "none" and settings.variant == "subword":
         log("logistic regression over words, word pairs and character n-grams")
-        ngrams = LinearNgrams.fit(texts, labels, classes, bayes_weights=True)
+        features = Features(texts, bayes_weights=True)
+        ngrams = features.fit(labels, np.arange(len(labels)), classes, BAYES_STRENGTH)
     if ngrams and linear == "read":
         evidence = np.zeros((len(encoded.tokens), classes), np.float32)
-        evidence[encoded.token_rows(fold.train)] = cross_fitted(
-            texts, labels, classes, data.groups()[fold.train]
+        evidence[encoded.token_rows(fold.train)] = honest_evidence(
+            features, texts, labels, classes, data.groups()[fold.train]
         )
         if len(fold.validation):
             found = ngrams.token_evidence(data.texts[fold.validation])

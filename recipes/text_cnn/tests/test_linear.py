@@ -7,7 +7,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from recipes.text_cnn.linear import LinearNgrams, bayes_ratios, cross_fitted
+from recipes.text_cnn.linear import Features, LinearNgrams, bayes_ratios, honest_evidence
 from recipes.text_cnn.text import token_lists
 
 
@@ -85,7 +85,7 @@ def test_evidence_adds_up_to_the_answer(corpus, fold, bayes_weights):
     np.testing.assert_allclose(softmax(scores, axis=1), model.predict_proba(test), atol=1e-5)
 
 
-def test_cross_fitted_evidence_knows_nothing_of_its_own_rows():
+def test_honest_evidence_knows_nothing_of_its_own_rows():
     """Labels drawn by lot: a fitted model repeats them, a cross-fitted one cannot."""
     random = np.random.default_rng(0)
     texts = [" ".join(random.choice(list("abcdefghijklmnop"), 6)) for _ in range(400)]
@@ -93,7 +93,7 @@ def test_cross_fitted_evidence_knows_nothing_of_its_own_rows():
     own = np.concatenate(
         LinearNgrams.fit(texts, labels, 2, bayes_weights=True).token_evidence(texts)
     )
-    honest = cross_fitted(texts, labels, 2)
+    honest = honest_evidence(Features(texts, True), texts, labels, 2)
     assert honest.shape == own.shape == (2400, 2)
 
     def accuracy(evidence):
@@ -121,7 +121,7 @@ def test_groups_are_not_parted():
     labels = np.tile(random.integers(0, 2, 200), 2)
 
     def accuracy(groups):
-        evidence = cross_fitted(texts, labels, 2, groups)
+        evidence = honest_evidence(Features(texts, True), texts, labels, 2, groups)
         return (evidence.reshape(400, 6, 2).sum(1).argmax(1) == labels).mean()
 
     assert accuracy(None) > 0.8 > 0.6 > accuracy(np.tile(np.arange(200), 2))
@@ -129,4 +129,4 @@ def test_groups_are_not_parted():
 
 def test_cross_fitting_does_with_a_class_of_one_row():
     texts, labels = ["good film", "bad film"] * 6 + ["odd"], np.array([0, 1] * 6 + [2])
-    assert np.isfinite(cross_fitted(texts, labels, 3)).all()
+    assert np.isfinite(honest_evidence(Features(texts, True), texts, labels, 3)).all()
