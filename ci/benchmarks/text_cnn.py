@@ -5,7 +5,7 @@ embedding 128, filters 3, 4, 5 x 128, batches of 64, Adam, `model.fit` on arrays
 defaults. Against it, alternating in one process:
 
 * `pipeline`: the same network and settings through this recipe's batches and compiled update;
-* `default`: the recipe's default network, one member.
+* `default`: the recipe's own network, one member, without the linear model.
 
 Speed is that of the epochs after the first (which compiles); the wall time of everything stands
 beside it. Ratios are taken within each repetition, so a slow minute of the machine hits both.

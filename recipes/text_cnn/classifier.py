@@ -17,9 +17,12 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import softmax
 
+from common.validation import DataError
 from recipes.text_cnn.batches import Batches, predict_logits
 from recipes.text_cnn.linear import LinearNgrams
 from recipes.text_cnn.text import Encoder
+
+FORMAT = 2  # of a saved classifier
 
 
 class SentenceClassifier:
@@ -92,6 +95,7 @@ class SentenceClassifier:
         if self.linear:
             self.linear.save(aside / "linear.npz")
         state = {
+            "format": FORMAT,
             "classes": self.classes,
             "members": len(self.members),
             "linear": self.linear is not None,
@@ -107,6 +111,7 @@ class SentenceClassifier:
 
         Raises:
             FileNotFoundError: the folder holds no classifier.
+            DataError: it was saved by another version of this recipe.
         """
         folder = Path(folder)
         if not (folder / "classifier.json").is_file():
@@ -115,6 +120,11 @@ class SentenceClassifier:
                 "of a finished run's OUTPUT_DIR."
             )
         state = json.loads((folder / "classifier.json").read_text())
+        if state.get("format") != FORMAT:
+            raise DataError(
+                f"{folder} was saved by another version of this recipe (format "
+                f"{state.get('format', 1)}, not {FORMAT}). Train it again."
+            )
         members = [
             keras.saving.load_model(folder / f"member_{number}.keras", compile=False)
             for number in range(state["members"])
@@ -145,6 +155,7 @@ class _Serving(tf.Module):
         self.names = tf.constant(classifier.classes)
         # Attributes that hold variables and tables, so that the SavedModel keeps them.
         self.variables_kept = [member.variables for member in self.members]
+        self.variables_kept += [self.linear.variables] if self.linear else []
         self.tables_kept = [self.encoder._table, self.linear._table if self.linear else None]
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])

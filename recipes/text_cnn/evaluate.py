@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
+import keras
 import numpy as np
 from scipy.special import softmax
 
@@ -29,6 +30,7 @@ from recipes.text_cnn.data import Fold, TextData
 from recipes.text_cnn.linear import LinearNgrams
 from recipes.text_cnn.settings import Settings
 from recipes.text_cnn.train import train_ensemble
+from recipes.text_cnn.vectors import identity
 
 BASELINE = "tfidf-lr"
 
@@ -41,8 +43,8 @@ def work_key(**everything) -> str:
     as new.
     """
     digest = hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode())
-    modules = ("batches", "classifier", "evaluate", "linear", "model", "settings", "text", "train",
-               "vectors")  # fmt: skip
+    modules = ("batches", "classifier", "data", "evaluate", "linear", "model", "ngrams", "settings",
+               "text", "textdata", "train", "vectors")  # fmt: skip
     paths = [Path(__file__).with_name(f"{name}.py") for name in modules]
     for path in [*paths, Path(training.__file__), Path(checkpoint.__file__)]:
         digest.update(path.read_bytes())
@@ -156,8 +158,10 @@ def evaluate_fold(
     """
     began = time.time()
     key = work_key(
-        data=data.fingerprint, settings=settings.model_dump(), members=members, linear=linear,
-        distil=distil, seed=seed, vectors=vectors, baseline=baseline, arm=arm,
+        backend=keras.backend.backend(), precision=keras.config.dtype_policy().name,
+        outside=identity(vectors) if vectors else None, data=data.fingerprint,
+        settings=settings.model_dump(), members=members, linear=linear, distil=distil, seed=seed,
+        vectors=vectors, baseline=baseline, arm=arm,
         rows=[zlib.crc32(rows.tobytes()) for rows in (fold.train, fold.validation, fold.test)],
     )  # fmt: skip
     folder = Path(output_dir) / "folds" / key / f"fold_{fold.number}"

@@ -9,7 +9,9 @@ beside the sum of the linear model's n-grams,
 holds to the last bit of rounding, without any approximation by gradients. Every share is handed
 in equal parts to the words under the filter. The linear model's scores are a sum over n-grams to
 begin with, each shared by its first and last word, so the account is exact for the whole
-classifier. Two more views: the n-grams that each filter likes best, and coloured text.
+classifier. (A filter over words that carry evidence also hears, through it, of the linear model's
+n-grams that reach beyond its window, such as a "not" a few words before.) Two more views: the
+n-grams that each filter likes best, and coloured text.
 """
 
 from __future__ import annotations
@@ -20,12 +22,11 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
 from recipes.text_cnn.classifier import SentenceClassifier
 from recipes.text_cnn.linear import LinearNgrams
 from recipes.text_cnn.ngrams import lowered
-from recipes.text_cnn.text import Encoder, token_lists
+from recipes.text_cnn.text import Encoder, chunks, token_lists
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def explain(classifier: SentenceClassifier, text: str) -> Explanation:
             bias += weight * classifier.linear.bias
     if classifier.linear:
         scores += classifier.linear.token_evidence([text])[0]
-        for firsts, lasts, every in classifier.linear.parts(lowered(tf.constant([text]))):
+        for firsts, lasts, every in classifier.linear.parts(lowered(next(chunks([text])))):
             triples = zip(firsts.numpy(), lasts.numpy(), every.numpy(), strict=True)
             for first, last, added in triples:
                 gram = " ".join(tokens[first : last + 1]).lower()

@@ -22,8 +22,9 @@ from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits
 
 from recipes.text_cnn.ngrams import KINDS, lowered
-from recipes.text_cnn.text import chunks
+from recipes.text_cnn.text import chunks, token_lists
 
+AT_A_TIME = 512  # texts whose n-grams are held in memory; long texts have ten thousand each
 PLAIN_STRENGTH, BAYES_STRENGTH = 10.0, 3.0  # scikit-learn's C of the baseline, and of ours
 
 
@@ -32,20 +33,22 @@ class LinearNgrams:
 
     def __init__(
         self,
-        kinds: dict[str, int],
+        kinds: list[str],
         terms: np.ndarray,
         scales: np.ndarray,
         weights: np.ndarray,
         bias: np.ndarray,
     ):
         """Args:
-        kinds: names in `ngrams.KINDS`, and how many of the terms are of each, in order.
+        kinds: names in `ngrams.KINDS`, of which the terms are.
         terms: bytes [features], the n-grams.
         scales: float32 [features], by which 1 + log(count) is multiplied.
         weights: float32 [features, classes]; bias: float32 [classes].
         """
-        self.kinds = dict(kinds)
+        self.kinds = list(kinds)
         self.terms, self.scales, self.weights, self.bias = terms, scales, weights, bias
+        # Variables, because a graph would hold a copy of an array for each place that reads it.
+        self.variables = [tf.Variable(table, trainable=False) for table in (scales, weights)]
         self._table = tf.lookup.StaticHashTable(
             tf.lookup.KeyValueTensorInitializer(
                 tf.constant(terms.tolist()), tf.range(len(terms), dtype=tf.int64)
@@ -61,21 +64,17 @@ class LinearNgrams:
         classes: int,
         *,
         bayes_weights: bool = False,
-        inverse_regularisation: float | None = None,
     ) -> LinearNgrams:
         """Fit on texts and int labels [texts] in 0 .. classes - 1.
 
         Args:
             bayes_weights: weight n-grams by their naive Bayes ratio and read all kinds (ours);
                 False is plain tf-idf of words and pairs (the baseline).
-            inverse_regularisation: scikit-learn's C; None takes 10 for the baseline, 3 for ours.
 
         Raises:
             ValueError: fewer than two classes occur in `labels`.
         """
-        strength = inverse_regularisation or (
-            BAYES_STRENGTH if bayes_weights else PLAIN_STRENGTH
-        )
+        strength = BAYES_STRENGTH if bayes_weights else PLAIN_STRENGTH
         return Features(texts, bayes_weights).fit(labels, np.arange(len(texts)), classes, strength)
 
     def parts(self, tokens: tf.RaggedTensor) -> list[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
@@ -89,6 +88,7 @@ class LinearNgrams:
             float32 [n-grams, classes].
         """
         result = []
+        scales, weights = self.variables
         features = tf.constant(len(self.terms), tf.int64)
         for kind in self.kinds:
             find, weight = KINDS[kind]
@@ -100,11 +100,11 @@ class LinearNgrams:
             row = tf.gather(tokens.value_rowids(), first)
             key, place, count = tf.unique_with_counts(row * features + column)
             row, column, count = key // features, key % features, tf.cast(count, tf.float32)
-            value = (1 + tf.math.log(count)) * tf.gather(self.scales, column)
+            value = (1 + tf.math.log(count)) * tf.gather(scales, column)
             length = tf.sqrt(tf.math.unsorted_segment_sum(value * value, row, tokens.nrows()))
             value *= weight / tf.maximum(tf.gather(length, row), 1e-12)
             # In equal shares to its occurrences.
-            score = (value / count)[:, None] * tf.gather(self.weights, column)
+            score = (value / count)[:, None] * tf.gather(weights, column)
             result.append((first, last, tf.gather(score, place)))
         return result
 
@@ -134,22 +134,21 @@ class LinearNgrams:
     def token_evidence(self, texts) -> list[np.ndarray]:
         """`evidence` of a sequence of str: one float32 [tokens, classes] a text."""
         found = []
-        for chunk in chunks(texts):
+        for chunk in chunks(texts, AT_A_TIME):
             ragged = self.evidence(chunk)
             found += np.split(ragged.flat_values.numpy(), ragged.row_splits.numpy()[1:-1])
         return found
 
     def predict_proba(self, texts) -> np.ndarray:
         """Probabilities float32 [texts, classes] of a sequence of str."""
-        parts = [self.graph(chunk).numpy() for chunk in chunks(texts)]
+        parts = [self.graph(chunk).numpy() for chunk in chunks(texts, AT_A_TIME)]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.bias)), np.float32)
 
     def save(self, path: str | Path) -> None:
         """Write as .npz without pickles; n-grams as one block of bytes with their lengths."""
         np.savez_compressed(
             path,
-            kinds=np.array(list(self.kinds)),
-            sizes=np.array(list(self.kinds.values())),
+            kinds=np.array(self.kinds),
             letters=np.frombuffer(b"".join(self.terms), np.uint8),
             lengths=np.array([len(term) for term in self.terms]),
             scales=self.scales,
@@ -164,10 +163,10 @@ class LinearNgrams:
             ends = np.concatenate([[0], np.cumsum(file["lengths"])])
             block = file["letters"].tobytes()
             terms = [block[a:b] for a, b in zip(ends, ends[1:], strict=False)]
-            kinds = dict(zip(file["kinds"].tolist(), file["sizes"].tolist(), strict=True))
             return cls(
-                kinds, np.array(terms, dtype=object), file["scales"], file["weights"], file["bias"]
-            )
+                file["kinds"].tolist(), np.array(terms, dtype=object), file["scales"],
+                file["weights"], file["bias"],
+            )  # fmt: skip
 
 
 def bayes_ratios(present: sparse.spmatrix, labels: np.ndarray) -> np.ndarray:
@@ -181,7 +180,7 @@ def bayes_ratios(present: sparse.spmatrix, labels: np.ndarray) -> np.ndarray:
         present: bool sparse [sentences, features]; labels: int [sentences].
 
     Returns:
-        float32 [features], at least 0.
+        float32 [features], at least 0, and 0 for an n-gram that stands nowhere.
     """
     present = sparse.csr_array(present).astype(np.float64)
     every = np.asarray(present.sum(axis=0)).ravel()
@@ -190,6 +189,7 @@ def bayes_ratios(present: sparse.spmatrix, labels: np.ndarray) -> np.ndarray:
         own = np.asarray(present[labels == label].sum(axis=0)).ravel()
         p, q = own + 1, every - own + 1
         largest = np.maximum(largest, np.abs(np.log((p / p.sum()) / (q / q.sum()))))
+    largest[every == 0] = 0  # nothing is known of it: it must not count in a sentence's length
     return largest.astype(np.float32)
 
 
@@ -202,7 +202,7 @@ def honest_evidence(
     parts: int = 5,
     seed: int = 0,
 ) -> np.ndarray:
-    """The `evidence` in texts of models that have not learned from them (cross-fitting).
+    """The `evidence` in texts of models that have not seen their labels (cross-fitting).
 
     Each of `parts` parts of the texts is read by a model fitted on the others. A network that
     learns from such evidence sees the linear model as honest about training rows as it will be
@@ -226,14 +226,20 @@ def honest_evidence(
     if rarest >= 2:
         splitter = StratifiedKFold(min(parts, rarest), shuffle=True, random_state=seed)
     else:  # a class of one group cannot be on both sides
-        splitter = KFold(min(parts, len(kinds)), shuffle=True, random_state=seed)
+        splitter = KFold(max(2, min(parts, len(kinds))), shuffle=True, random_state=seed)
     result: list[np.ndarray] = [None] * len(labels)
-    for _, held_out in splitter.split(kinds, kinds):
+    parting = splitter.split(kinds, kinds) if len(kinds) > 1 else [(None, np.zeros(1, int))]
+    for _, held_out in parting:
         rest = np.flatnonzero(np.isin(member, held_out))
         train = np.flatnonzero(~np.isin(member, held_out))
-        model = features.fit(labels, train, classes, BAYES_STRENGTH)
-        for row, found in zip(rest, model.token_evidence([texts[k] for k in rest]), strict=True):
-            result[row] = found
+        held = [texts[k] for k in rest]
+        if len(np.unique(labels[train])) < 2:  # what is left tells nothing of the classes
+            found = [np.zeros((n, classes), np.float32) for n in map(len, token_lists(held))]
+        else:
+            model = features.fit(labels, train, classes, BAYES_STRENGTH)
+            found = model.token_evidence(held)
+        for row, evidence in zip(rest, found, strict=True):
+            result[row] = evidence
     return np.concatenate(result)
 
 
@@ -277,34 +283,38 @@ class Features:
             blocks.append(normalize(matrix.tocsr()) * np.float32(KINDS[kind][1]))
             scales.append(scale)
         weights, bias = _logistic_regression(
-            sparse.hstack(blocks, format="csr"), labels[rows], classes, strength
+            _beside(blocks), labels[rows], classes, strength
         )
-        sizes = {kind: len(self.terms[kind]) for kind in kinds}
         terms = np.concatenate([self.terms[kind] for kind in kinds])
         return LinearNgrams(
-            sizes, terms, np.concatenate(scales).astype(np.float32), weights, bias
+            kinds, terms, np.concatenate(scales).astype(np.float32), weights, bias
         )
+
+
+def _beside(blocks: list) -> sparse.csr_array:
+    """Columns side by side; the list is emptied, so that not all is held twice."""
+    matrix = sparse.hstack(blocks, format="csr")
+    blocks.clear()
+    return matrix
 
 
 def _counts(texts, kind: str) -> tuple[sparse.csr_array, np.ndarray]:
-    """How often each n-gram of a kind stands in each text, and the n-grams in order, as bytes."""
+    """How often each n-gram of a kind stands in each text, and the n-grams as bytes."""
     number: dict[bytes, int] = {}
-    rows, columns, start = [np.arange(0)], [np.arange(0)], 0
-    for chunk in chunks(texts):
+    parts = []
+    for chunk in chunks(texts, AT_A_TIME):
         tokens = lowered(chunk)
         found = KINDS[kind][0](tokens)
         distinct, place = tf.unique(found.grams)
         numbers = (number.setdefault(gram, len(number)) for gram in distinct.numpy().tolist())
-        columns.append(np.fromiter(numbers, np.int64)[place.numpy()])
-        rows.append(start + tf.gather(tokens.value_rowids(), found.first).numpy())
-        start += len(chunk)
-    place = (np.concatenate(rows), np.concatenate(columns))
-    counts = sparse.coo_array(
-        (np.ones(len(place[0]), np.float32), place), shape=(len(texts), len(number))
-    ).tocsr()  # adds up what stands in one place
-    terms = np.array(list(number), dtype=object)
-    order = np.argsort(terms)
-    return counts[:, order], terms[order]
+        column = np.fromiter(numbers, np.int32)[place.numpy()]
+        row = tf.gather(tokens.value_rowids(), found.first).numpy().astype(np.int32)
+        ones = np.ones(len(row), np.float32)
+        shape = (len(chunk), len(number))
+        parts.append(sparse.coo_array((ones, (row, column)), shape=shape).tocsr())  # adds up
+    for part in parts:
+        part.resize(part.shape[0], len(number))
+    return sparse.vstack(parts, format="csr"), np.array(list(number), dtype=object)
 
 
 def _logistic_regression(matrix, labels: np.ndarray, classes: int, strength: float):

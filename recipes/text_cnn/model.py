@@ -2,9 +2,9 @@
 
 Kim, "Convolutional Neural Networks for Sentence Classification", EMNLP 2014.
 Everything here is `keras` and `keras.ops` alone, so it runs on TensorFlow, JAX and PyTorch.
-Integers go in and unnormalised class scores (logits) [batch, classes] come out. The paper's network
-takes {"words": int32 [batch, tokens]}, ours a batch with its distinct tokens apart, as described in
-`text.py`. Number 0 is padding.
+Integers (and evidence) go in and unnormalised class scores (logits) [batch, classes] come out. The
+paper's network takes {"words": int32 [batch, tokens]}, ours a batch with its distinct tokens apart,
+as described in `text.py`. Number 0 is padding.
 """
 
 from __future__ import annotations
@@ -180,13 +180,14 @@ def subword_cnn(
         spatial_dropout: share of the vector components dropped for a whole sentence.
         dropout: share of the pooled features dropped.
         vectors: float32 [vocabulary_size, n] of outside word vectors, laid beside ours and tuned.
-        evidence_scale: with it the network takes a third input, "evidence" float32 [batch,
+        evidence_scale: with it the network takes one more input, "evidence" float32 [batch,
             tokens, classes]: what a linear model says of each token. It enters twice. Multiplied
             by this scale it is part of each token's vector, so that the filters see words that
             are known to tell together with those that turn them round; and its sum, the linear
             model's own score, is added to the network's.
         bias: float [classes] from which the biases of the class scores start; None starts from 0.
-        evidence_dropout: share of the evidence that the filters do not see in training.
+        evidence_dropout: share of the evidence, each class of each token by itself, that the
+            filters do not see in training.
     """
     def flat(name):
         return keras.Input(batch_shape=(None,), dtype="int32", name=name)

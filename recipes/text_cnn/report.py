@@ -33,7 +33,8 @@ def measure(data: TextData, found: list[FoldResult], seeds: list[int]) -> list[d
     folds with Student's t.
     """
     records = []
-    seeds_of = {BASELINE: [], "linear n-grams": [], "one network": seeds[:1]}
+    first = seeds[:: max(1, len(seeds) // len(found))]  # of each fold
+    seeds_of = {BASELINE: [], "linear n-grams": [], "one network": first}
     for arm in found[0].probabilities:
         right = pooled(found, arm, data.labels)
         if len(found) == 1:

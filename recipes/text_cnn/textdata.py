@@ -65,7 +65,10 @@ class TextData:
         for row in np.flatnonzero(~self.is_phrase & (self.split == "train")):
             for word in set(normalised[row].split()):
                 holders.setdefault(word, []).append(row)
+        whole = set(group[~self.is_phrase])
         for row in np.flatnonzero(self.is_phrase):
+            if group[row] in whole:  # a phrase that is a whole sentence
+                continue
             words = normalised[row].split()
             rarest = min((holders.get(word, []) for word in words), key=len, default=[])
             inside = (r for r in rarest if f" {normalised[row]} " in f" {normalised[r]} ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import keras
 import numpy as np
@@ -15,7 +16,7 @@ from recipes.text_cnn.classifier import SentenceClassifier, input_names
 from recipes.text_cnn.data import Fold, TextData
 from recipes.text_cnn.linear import BAYES_STRENGTH, Features, honest_evidence
 from recipes.text_cnn.model import PAPER_VARIANTS, kim_cnn, subword_cnn
-from recipes.text_cnn.settings import Settings
+from recipes.text_cnn.settings import Linear, Settings
 from recipes.text_cnn.text import Encoded, Encoder
 from recipes.text_cnn.vectors import load_vectors
 
@@ -95,9 +96,10 @@ def build(
         from_logits=True, label_smoothing=settings.label_smoothing
     )
     # XLA compiles one program per batch shape: with sentences of many lengths that costs more
-    # than it gives on a CPU.
+    # than it gives on a CPU. On JAX a step that is not compiled runs operation by operation.
     model.compile(
-        optimizer, loss, metrics=["accuracy"], jit_compile=False, steps_per_execution=STEPS
+        optimizer, loss, metrics=["accuracy"], jit_compile=keras.backend.backend() == "jax",
+        steps_per_execution=STEPS,
     )
     return model
 
@@ -214,12 +216,14 @@ def train_ensemble(
         fingerprint: of all that must be the same for that.
         log: receives a line an epoch.
     """
+    if linear not in get_args(Linear):
+        raise ValueError(f"linear={linear!r}; choose one of {', '.join(get_args(Linear))}.")
     log = log or (lambda line: None)
     texts, labels, classes = data.texts[fold.train], data.labels[fold.train], len(data.classes)
     # With outside vectors the vocabulary is that of all sentences, test ones too (no labels), as in
     # the paper's code: a given vector serves words that training never saw.
     read = data.texts if vectors else texts
-    encoder = Encoder.fit(read, settings.minimum_count, settings.buckets)
+    encoder = Encoder.fit(read, 1 if vectors else settings.minimum_count, settings.buckets)
     encoded = encoder.encode(data.texts)
     table, ngrams, evidence = None, None, None
     if vectors:
@@ -227,7 +231,7 @@ def train_ensemble(
         log(str(coverage))
         table = np.pad(known, [(2, 0), (0, 0)])  # padding and unknown words have no vector
     if linear != "none" and settings.variant == "subword":
-        log("logistic regression over words, word pairs and character n-grams")
+        log("logistic regression over n-grams")
         features = Features(texts, bayes_weights=True)
         ngrams = features.fit(labels, np.arange(len(labels)), classes, BAYES_STRENGTH)
     if ngrams and linear == "read":
@@ -235,6 +239,7 @@ def train_ensemble(
         evidence[encoded.token_rows(fold.train)] = honest_evidence(
             features, texts, labels, classes, data.groups()[fold.train]
         )
+        del features  # hundreds of megabytes
         if len(fold.validation):
             found = ngrams.token_evidence(data.texts[fold.validation])
             evidence[encoded.token_rows(fold.validation)] = np.concatenate(found)
@@ -242,7 +247,7 @@ def train_ensemble(
     for number in range(members + distil):
         if number == members:
             log("one network that learns from the others")
-            goal = _taught(networks, encoded, evidence, data.labels, fold.train, classes)
+            goal = taught(networks, encoded, evidence, data.labels, fold.train, classes)
             settings = settings.model_copy(update={"label_smoothing": 0.0})
         elif members > 1:
             log(f"network {number + 1} of {members}")
@@ -259,7 +264,7 @@ def train_ensemble(
     return SentenceClassifier(data.classes, encoder, networks, ngrams), histories
 
 
-def _taught(networks, encoded, evidence, labels, train, classes) -> np.ndarray:
+def taught(networks, encoded, evidence, labels, train, classes) -> np.ndarray:
     """Probabilities to learn, float32 [sentences, classes]: half teachers, half labels."""
     targets = np.eye(classes, dtype=np.float32)[labels]
     rows = Batches(

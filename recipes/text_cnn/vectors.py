@@ -126,6 +126,12 @@ def load_vectors(
     )
 
 
+def identity(path_or_name: str | os.PathLike) -> tuple[str, int, int]:
+    """Path, bytes and time of change of a file of vectors, to tell whether it is still the same."""
+    path = _find(path_or_name)
+    return str(path), path.stat().st_size, path.stat().st_mtime_ns
+
+
 def _find(path_or_name: str | os.PathLike) -> Path:
     sets = [name for name in datasets.names() if datasets.entry(name).task == "word vectors"]
     if path_or_name in sets:

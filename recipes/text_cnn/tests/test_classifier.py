@@ -10,13 +10,16 @@ import tensorflow as tf
 from scipy.special import softmax
 
 from common import export
+from common.validation import DataError
 from recipes.text_cnn.classifier import SentenceClassifier
 from recipes.text_cnn.predict import main, predict_file
 
 TEXTS = ["a lovely film .", "the plot was dreadful", "", "🙂 <b>unheard</b> it's", "x " * 600]
 
 
-def test_it_learned_the_toy_corpus(classifier, corpus, fold):
+@pytest.mark.parametrize("kind", ["classifier", "beside", "networks_alone"])
+def test_it_learned_the_toy_corpus(request, kind, corpus, fold):
+    classifier = request.getfixturevalue(kind)
     right = classifier.probabilities(corpus.texts[fold.test]).argmax(1) == corpus.labels[fold.test]
     assert right.mean() > 0.95
 
@@ -59,6 +62,13 @@ def test_no_text_gives_no_row(classifier):
 def test_a_folder_without_a_classifier_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="holds no classifier"):
         SentenceClassifier.load(tmp_path)
+
+
+def test_a_classifier_of_another_version_is_refused_by_name(classifier, tmp_path):
+    state = classifier.save(tmp_path / "classifier") / "classifier.json"
+    state.write_text(state.read_text().replace('"format": 2', '"format": 1'))
+    with pytest.raises(DataError, match="another version .* Train it again"):
+        SentenceClassifier.load(tmp_path / "classifier")
 
 
 def test_no_members_are_refused(classifier):

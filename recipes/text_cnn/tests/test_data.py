@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from common import datasets
-from common.validation import DataError
+from common.validation import DataError, Report
 from recipes.text_cnn import data as text_data
+from recipes.text_cnn.textdata import assemble
 
 COUNTS = {
     "mr": {"cv": [5331, 5331]},
@@ -300,3 +301,15 @@ def test_limit_keeps_every_class_and_part(tmp_path):
 def test_limit_takes_the_same_share_of_phrases(treebank):
     small = text_data.load("sst2", limit=60)
     assert (~small.is_phrase).sum() == 60 and small.is_phrase.sum() == 100
+
+
+def test_phrases_stay_with_their_sentence_and_equal_texts_together():
+    texts = ["A very good film", "a plot", "very good", "good", "plot", "a  PLOT", "elsewhere"]
+    phrase = np.array([False, False, True, True, True, True, True])
+    corpus = assemble(
+        texts, np.zeros(7, int), ["train"] * 7, Report("toy"), name="toy", synthetic=True,
+        classes=["a"], licence="", citation="", is_phrase=phrase,
+    )  # fmt: skip
+    group = corpus.groups()
+    assert group[0] == group[2] == group[3] and group[1] == group[4] == group[5]
+    assert len({group[0], group[1], group[6]}) == 3

@@ -34,6 +34,11 @@ def test_bayes_ratio_of_a_small_example_by_hand():
     np.testing.assert_allclose(ratios, [np.log((3 / 4) / (1 / 3)), np.log((2 / 3) / (1 / 4))])
 
 
+def test_an_ngram_that_stands_nowhere_tells_nothing():
+    present = np.array([[1, 0], [1, 0], [1, 0]], bool)
+    assert bayes_ratios(present, np.array([0, 0, 1]))[1] == 0
+
+
 def test_an_ngram_equally_common_in_all_classes_tells_nothing():
     present = np.array([[1, 1, 0], [1, 0, 1]], bool)
     assert bayes_ratios(present, np.array([0, 1]))[0] == pytest.approx(0)
@@ -127,6 +132,28 @@ def test_groups_are_not_parted():
     assert accuracy(None) > 0.8 > 0.6 > accuracy(np.tile(np.arange(200), 2))
 
 
-def test_cross_fitting_does_with_a_class_of_one_row():
-    texts, labels = ["good film", "bad film"] * 6 + ["odd"], np.array([0, 1] * 6 + [2])
-    assert np.isfinite(honest_evidence(Features(texts, True), texts, labels, 3)).all()
+def test_honest_evidence_is_that_of_a_model_without_the_rows():
+    """Classes of unequal size: n-grams that only the held-out text has must not count."""
+    texts = ["good film", "fine film", "bad plot", "dull plot", "awful plot", "good zyxwv qrst"]
+    labels, rows = np.array([0, 0, 1, 1, 1, 0]), np.arange(5)
+    features = Features(texts, bayes_weights=True)
+    held_out = features.fit(labels, rows, 2, 3.0).token_evidence([texts[5], "good"])
+    np.testing.assert_allclose(held_out[0][0], held_out[1][0], rtol=0.05)
+
+
+@pytest.mark.parametrize(
+    "texts, labels, groups",
+    [
+        (["good film", "bad film"] * 6 + ["odd"], [0, 1] * 6 + [2], None),
+        (["good film"] * 19 + ["bad"], [0] * 19 + [1], None),
+        (["good film"] * 9 + ["Good film"], [0] * 9 + [1], [0, 1, 2, 3, 4, 5, 6, 7, 8, 8]),
+        (["good", "bad"], [0, 1], None),
+        (["good", "Good"], [0, 1], [0, 0]),
+    ],
+)
+def test_cross_fitting_does_with_next_to_nothing(texts, labels, groups):
+    groups = None if groups is None else np.array(groups)
+    classes = max(labels) + 1
+    evidence = honest_evidence(Features(texts, True), texts, np.array(labels), classes, groups)
+    assert evidence.shape == (sum(len(text.split()) for text in texts), classes)
+    assert np.isfinite(evidence).all()

@@ -32,6 +32,7 @@ def networks():
         yield variant, kim_cnn(WORDS, CLASSES, variant, vectors, dimension=8, filters=5)
     small = {"buckets": 50, "dimension": 8, "piece_dimension": 4, "filters": 5}
     yield "subword", subword_cnn(WORDS, CLASSES, **small)
+    yield "subword without pieces", subword_cnn(WORDS, CLASSES, **small | {"piece_dimension": 0})
     evidence = {"evidence_scale": 0.5, "bias": [1.0, 0.0, -2.0]}
     yield "subword with evidence", subword_cnn(WORDS, CLASSES, **small, **evidence)
 

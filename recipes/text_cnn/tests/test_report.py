@@ -111,5 +111,10 @@ def test_a_change_of_code_or_settings_is_another_key(monkeypatch):
     assert key == work_key(settings=Settings().model_dump())
     assert key != work_key(settings=Settings(epochs=7).model_dump())
     read = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + b"#")
-    assert key != work_key(settings=Settings().model_dump())
+    for name in ("ngrams", "linear", "textdata", "train", "checkpoint"):
+
+        def changed(path, name=name):
+            return read(path) + (b"#" if path.stem == name else b"")
+
+        monkeypatch.setattr(Path, "read_bytes", changed)
+        assert key != work_key(settings=Settings().model_dump()), name

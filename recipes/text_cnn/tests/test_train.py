@@ -15,7 +15,7 @@ from recipes.text_cnn.batches import Batches, predict_logits
 from recipes.text_cnn.evaluate import BASELINE, FoldResult, evaluate_fold
 from recipes.text_cnn.settings import Settings
 from recipes.text_cnn.text import Encoder
-from recipes.text_cnn.train import train_ensemble, train_network
+from recipes.text_cnn.train import taught, train_ensemble, train_network
 
 
 @pytest.fixture(scope="module")
@@ -106,10 +106,39 @@ def test_the_papers_variants_learn(corpus, fold, variant, tmp_path):
 
 
 def test_one_network_learns_from_the_others(corpus, fold, settings):
+    settings = settings.model_copy(update={"epochs": 8})
     classifier, histories = train_ensemble(
-        settings, corpus, fold, None, members=2, distil=True, log=None
+        settings, corpus, fold, None, members=2, linear="none", distil=True, log=None
     )
     assert len(classifier.members) == 1 and len(histories) == 3
+    right = classifier.probabilities(corpus.texts[fold.test]).argmax(1) == corpus.labels[fold.test]
+    assert right.mean() > 0.95
+
+
+def test_what_is_taught_is_half_label_half_teachers(networks_alone, corpus, fold):
+    encoded = networks_alone.encoder.encode(corpus.texts)
+    goal = taught(networks_alone.members, encoded, None, corpus.labels, fold.train, 2)
+    labels = np.eye(2)[corpus.labels]
+    teachers = networks_alone.probabilities(corpus.texts)
+    np.testing.assert_allclose(
+        goal[fold.train], (labels + teachers)[fold.train] / 2, atol=1e-5
+    )
+    np.testing.assert_array_equal(goal[fold.test], labels[fold.test])
+
+
+@pytest.mark.parametrize("linear", [True, False, "reed"])
+def test_an_unknown_way_with_the_linear_model_is_refused(corpus, fold, settings, linear):
+    with pytest.raises(ValueError, match="choose one of read, beside, none"):
+        train_ensemble(settings, corpus, fold, None, linear=linear)
+
+
+def test_our_network_takes_outside_vectors(corpus, fold, settings, tmp_path):
+    np.savez(tmp_path / "v.npz", words=np.array(["film", "good"]), vectors=np.eye(2, 4, dtype="f4"))
+    classifier, _ = train_ensemble(
+        settings, corpus, fold, None, members=1, vectors=str(tmp_path / "v.npz"), log=None
+    )
+    table = np.array(classifier.members[0].get_layer("outside_vectors").embeddings)
+    assert table.shape == (len(classifier.encoder), 4)
     right = classifier.probabilities(corpus.texts[fold.test]).argmax(1) == corpus.labels[fold.test]
     assert right.mean() > 0.95
 
