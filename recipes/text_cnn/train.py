@@ -20,7 +20,14 @@ from recipes.text_cnn.settings import Linear, Settings
 from recipes.text_cnn.text import Encoded, Encoder
 from recipes.text_cnn.vectors import load_vectors
 
-STEPS = 8  # at a time, traced once; one at a time, TensorFlow traces anew for every new width
+# TensorFlow traces several steps at a time once, single ones anew for every new width; XLA would
+# compile a program for each, which costs more than it gives on a CPU. On JAX a step that is not
+# compiled runs operation by operation. PyTorch takes single steps only.
+STEPS = {
+    "tensorflow": {"jit_compile": False, "steps_per_execution": 8},
+    "jax": {"jit_compile": True},
+    "torch": {"jit_compile": False},
+}
 EVIDENCE_SPREAD = 0.3  # standard deviation of the evidence among the inputs of the filters
 
 
@@ -95,12 +102,7 @@ def build(
     loss = keras.losses.CategoricalCrossentropy(
         from_logits=True, label_smoothing=settings.label_smoothing
     )
-    # XLA compiles one program per batch shape: with sentences of many lengths that costs more
-    # than it gives on a CPU. On JAX a step that is not compiled runs operation by operation.
-    model.compile(
-        optimizer, loss, metrics=["accuracy"], jit_compile=keras.backend.backend() == "jax",
-        steps_per_execution=STEPS,
-    )
+    model.compile(optimizer, loss, metrics=["accuracy"], **STEPS[keras.backend.backend()])
     return model
 
 
