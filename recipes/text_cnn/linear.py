@@ -198,29 +198,25 @@ def honest_evidence(
     texts,
     labels: np.ndarray,
     classes: int,
-    groups: np.ndarray | None = None,
     parts: int = 5,
     seed: int = 0,
 ) -> np.ndarray:
     """The `evidence` in texts of models that have not seen their labels (cross-fitting).
 
-    Each of `parts` parts of the texts is read by a model fitted on the others. A network that
+    Each of `parts` parts of the groups is read by a model fitted on the others. A network that
     learns from such evidence sees the linear model as honest about training rows as it will be
     about new ones.
 
     Args:
-        features: of the texts, with Bayes weights.
+        features: of the texts, with Bayes weights; its groups stay together.
         texts, labels, classes: as in `LinearNgrams.fit`.
-        groups: int [texts]; texts of one group stay together (a sentence and its phrases).
         parts: fewer are taken where a class has fewer groups.
         seed: of the division.
 
     Returns:
         float32 [tokens of all texts, classes].
     """
-    if groups is None:
-        groups = np.arange(len(labels))
-    _, first, member = np.unique(groups, return_index=True, return_inverse=True)
+    _, first, member = np.unique(features.groups, return_index=True, return_inverse=True)
     kinds = labels[first]  # a group goes by the class of its first text
     rarest = int(np.unique(kinds, return_counts=True)[1].min())
     if rarest >= 2:
@@ -249,15 +245,18 @@ class Features:
     Args:
         texts: sequence of str.
         bayes_weights: True takes all kinds of n-grams, False words and pairs alone.
+        groups: int [texts] of texts that belong together (a sentence and its phrases); an n-gram
+            of one group alone says nothing about another. None: each text by itself.
     """
 
-    def __init__(self, texts, bayes_weights: bool):
+    def __init__(self, texts, bayes_weights: bool, groups: np.ndarray | None = None):
+        self.groups = np.arange(len(texts)) if groups is None else np.asarray(groups)
         self.bayes_weights = bayes_weights
         self.matrices, self.terms, self.idf = {}, {}, {}
         for kind in KINDS if bayes_weights else ("words",):
             counts, terms = _counts(texts, kind)
-            if kind != "words":  # of the many others those in one text alone are left out
-                often = np.bincount(counts.indices, minlength=len(terms)) > 1
+            if kind != "words":  # of the many others those in one group alone are left out
+                often = _spread(counts, self.groups) > 1
                 counts, terms = counts[:, often], terms[often]
             if len(terms):
                 tfidf = TfidfTransformer(sublinear_tf=True, norm=None)
@@ -289,6 +288,14 @@ class Features:
         return LinearNgrams(
             kinds, terms, np.concatenate(scales).astype(np.float32), weights, bias
         )
+
+
+def _spread(counts: sparse.csr_array, groups: np.ndarray) -> np.ndarray:
+    """In how many groups each n-gram stands, int [n-grams]."""
+    _, group = np.unique(groups, return_inverse=True)
+    ones = np.ones(len(group), np.float32)
+    together = sparse.csr_array((ones, (group, np.arange(len(group)))))
+    return np.bincount((together @ counts).indices, minlength=counts.shape[1])
 
 
 def _beside(blocks: list) -> sparse.csr_array:

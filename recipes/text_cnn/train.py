@@ -234,13 +234,11 @@ def train_ensemble(
         table = np.pad(known, [(2, 0), (0, 0)])  # padding and unknown words have no vector
     if linear != "none" and settings.variant == "subword":
         log("logistic regression over n-grams")
-        features = Features(texts, bayes_weights=True)
+        features = Features(texts, bayes_weights=True, groups=data.groups()[fold.train])
         ngrams = features.fit(labels, np.arange(len(labels)), classes, BAYES_STRENGTH)
     if ngrams and linear == "read":
         evidence = np.zeros((len(encoded.tokens), classes), np.float32)
-        evidence[encoded.token_rows(fold.train)] = honest_evidence(
-            features, texts, labels, classes, data.groups()[fold.train]
-        )
+        evidence[encoded.token_rows(fold.train)] = honest_evidence(features, texts, labels, classes)
         del features  # hundreds of megabytes
         if len(fold.validation):
             found = ngrams.token_evidence(data.texts[fold.validation])

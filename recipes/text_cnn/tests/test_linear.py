@@ -126,7 +126,7 @@ def test_groups_are_not_parted():
     labels = np.tile(random.integers(0, 2, 200), 2)
 
     def accuracy(groups):
-        evidence = honest_evidence(Features(texts, True), texts, labels, 2, groups)
+        evidence = honest_evidence(Features(texts, True, groups), texts, labels, 2)
         return (evidence.reshape(400, 6, 2).sum(1).argmax(1) == labels).mean()
 
     assert accuracy(None) > 0.8 > 0.6 > accuracy(np.tile(np.arange(200), 2))
@@ -154,6 +154,15 @@ def test_honest_evidence_is_that_of_a_model_without_the_rows():
 def test_cross_fitting_does_with_next_to_nothing(texts, labels, groups):
     groups = None if groups is None else np.array(groups)
     classes = max(labels) + 1
-    evidence = honest_evidence(Features(texts, True), texts, np.array(labels), classes, groups)
+    evidence = honest_evidence(Features(texts, True, groups), texts, np.array(labels), classes)
     assert evidence.shape == (sum(len(text.split()) for text in texts), classes)
     assert np.isfinite(evidence).all()
+
+
+def test_ngrams_of_one_group_alone_are_left_out_but_for_words():
+    texts = ["a bright idea", "bright idea", "bright lights"]
+    features = Features(texts, True, groups=np.array([0, 0, 1]))
+    terms = features.terms["letters"].tolist()
+    assert b"~\tbrig" in terms and b"~\tidea" not in terms
+    assert b"~\tidea" in Features(texts, True).terms["letters"].tolist()
+    assert b"idea" in features.terms["words"].tolist()
