@@ -24,6 +24,8 @@ from common.results import Metric
 BLOCK = re.compile(
     r"(?P<begin><!-- results:begin (?P<name>\S+) -->\n?).*?(?P<end><!-- results:end -->)", re.S
 )
+MOST_SEEDS = 6  # more are counted, not listed
+P_VALUE = re.compile(r", p = \S+$")  # at the end of an interval's description
 NONE_YET = "*Not measured yet; `make reproduce` writes the results.*"
 
 
@@ -129,15 +131,20 @@ def one_table(recipe: Recipe, table: Table, records: list[Record], source: str) 
 
 
 def compact(record: Record | None, unit: recipes.Unit) -> str:
-    """`81.6 (80.9–82.3)`, or a dash for what was not measured."""
-    return with_interval(record.model_dump(), unit) if record else "–"
+    """`81.6 (80.9–82.3)`, a test's p-value after it, or a dash for what was not measured."""
+    if not record:
+        return "–"
+    p = P_VALUE.search(record.interval)
+    return with_interval(record.model_dump(), unit) + (p[0] if p else "")
 
 
 def seeds(records: list[Record]) -> str:
-    """The seeds of a row: `1–3`, or one by one where they have gaps."""
+    """The seeds of a row: `1–3`, one by one where they have gaps, or how many where many."""
     all_seeds = sorted({s for r in records for s in r.seeds})
     if len(all_seeds) > 2 and all_seeds == list(range(all_seeds[0], all_seeds[-1] + 1)):
         return f"{all_seeds[0]}–{all_seeds[-1]}"
+    if len(all_seeds) > MOST_SEEDS:
+        return f"{len(all_seeds)} from {all_seeds[0]} to {all_seeds[-1]}"
     return ", ".join(map(str, all_seeds))
 
 
@@ -157,7 +164,7 @@ def footer(records: list[Record], papers: list[Published], source: str) -> str:
         when,
         f"{sum(run[-1] for run in runs) / 60:.0f} min in all",
     ]
-    intervals = several([r.interval for r in records])
+    intervals = several([P_VALUE.sub("", r.interval) for r in records])
     quoted = several([f"{p.of}: {p.source}" for p in papers])
     text = " · ".join(filter(None, parts)) + "."
     text += f" Intervals: {intervals}." if intervals else ""

@@ -8,7 +8,17 @@ import pytest
 import yaml
 
 from ci import recipe as recipes
-from ci.results_table import ResultsError, block, main, read_records, rewrite
+from ci.results_table import (
+    Record,
+    ResultsError,
+    block,
+    compact,
+    footer,
+    main,
+    read_records,
+    rewrite,
+    seeds,
+)
 
 MARKERS = "# Tiny\n\n<!-- results:begin tiny -->\nold\n<!-- results:end -->\n\nThe end.\n"
 
@@ -139,3 +149,11 @@ def test_a_readme_without_its_block_is_told(root, capsys):
     (root / "README.md").write_text("# Project\n")
     assert main(["--root", str(root)]) == 1
     assert "<!-- results:begin tiny -->" in capsys.readouterr().err
+
+
+def test_many_seeds_are_counted_and_a_p_value_stands_with_its_number():
+    row = Record(**record("mr", "ours", 0.036, low=0.02, high=0.05, seeds=list(range(0, 700, 100)),
+                          interval="McNemar, p = 0.004"))
+    assert compact(row, "percent") == "3.6 (2.0–5.0), p = 0.004"
+    assert seeds([row]) == "7 from 0 to 600"
+    assert "p = 0.004" not in footer([row], [], "results.json")
