@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,17 @@ def test_recipe_yaml_has_floors(folder):
 
 def test_readme_tables_agree_with_the_results():
     assert results_table.main(["--check"]) == 0
+
+
+def test_nothing_large_or_downloaded_is_tracked():
+    found = subprocess.run(["git", "ls-files", "-z"], cwd=recipe.ROOT, capture_output=True)
+    if found.returncode:
+        pytest.skip("not a git checkout")
+    names = [name for name in found.stdout.decode().split("\0") if name]
+    large = [n for n in names if (recipe.ROOT / n).is_file()
+             and (recipe.ROOT / n).stat().st_size > 500_000]  # fmt: skip
+    assert names and not large
+    assert not [name for name in names if name.endswith((".whl", ".npz", ".keras", ".pkl"))]
 
 
 def test_code_and_notebooks_pass_the_linter():

@@ -1,8 +1,8 @@
 """Every number of the result tables: `python -m recipes.text_cnn.reproduce`.
 
-One process for each data set and variant, as many at a time as there are cores (each wants 2 GB of
-memory, see `--jobs`), with one thread each, which is quicker than two threads for one. Finished
-folds are kept in build/reproduce, so a broken-off reproduction goes on where it stopped;
+One process for each data set and variant, as many at a time as there are cores (each has taken up
+to 5 GB of memory, see `--jobs`), with one thread each, which is quicker than two threads for one.
+Finished folds are kept in build/reproduce, so a broken-off reproduction goes on where it stopped;
 results/text_cnn.json is written after each variant.
 """
 
