@@ -100,7 +100,7 @@ def pipeline(corpus, fold, encoder, encoded, epochs, seed) -> tuple[float, float
 
     from common import training
     from recipes.text_cnn.batches import Batches
-    from recipes.text_cnn.train import FusedAdamW
+    from recipes.text_cnn.optimizers import FusedAdamW
 
     started = time.perf_counter()
     keras.utils.set_random_seed(seed)

@@ -43,8 +43,8 @@ def work_key(**everything) -> str:
     as new.
     """
     digest = hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode())
-    modules = ("batches", "classifier", "data", "evaluate", "linear", "model", "ngrams", "settings",
-               "text", "textdata", "train", "vectors")  # fmt: skip
+    modules = ("batches", "classifier", "data", "evaluate", "linear", "model", "ngrams",
+               "optimizers", "settings", "text", "textdata", "train", "vectors")  # fmt: skip
     paths = [Path(__file__).with_name(f"{name}.py") for name in modules]
     for path in [*paths, Path(training.__file__), Path(checkpoint.__file__)]:
         digest.update(path.read_bytes())

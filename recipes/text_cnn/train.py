@@ -16,6 +16,7 @@ from recipes.text_cnn.classifier import SentenceClassifier, input_names
 from recipes.text_cnn.data import Fold, TextData
 from recipes.text_cnn.linear import BAYES_STRENGTH, Features, honest_evidence
 from recipes.text_cnn.model import PAPER_VARIANTS, kim_cnn, subword_cnn
+from recipes.text_cnn.optimizers import FusedAdamW, RowAdadelta
 from recipes.text_cnn.settings import Linear, Settings
 from recipes.text_cnn.text import Encoded, Encoder
 from recipes.text_cnn.vectors import load_vectors
@@ -29,30 +30,6 @@ STEPS = {
     "torch": {"jit_compile": False},
 }
 EVIDENCE_SPREAD = 0.3  # standard deviation of the evidence among the inputs of the filters
-
-
-@keras.saving.register_keras_serializable(package="text_cnn")
-class FusedAdamW(keras.optimizers.AdamW):
-    """AdamW whose update is one compiled program on TensorFlow.
-
-    Keras's own runs a dozen passes over every weight, which for a table of 50,000 x 128 costs
-    about as much as the network itself (for 20,000 x 64 it makes no difference). This one also adds
-    up the gradients of a word's repetitions before squaring them, as Adam means it. JAX compiles
-    the whole step anyway, and PyTorch is left alone.
-    """
-
-    def apply(self, grads, trainable_variables=None):
-        if keras.backend.backend() != "tensorflow":
-            return super().apply(grads, trainable_variables)
-        import tensorflow as tf
-
-        if not self.built:  # variables cannot be made inside the compiled program
-            self.build(trainable_variables)
-        update = super().apply
-        compiled = tf.function(
-            lambda dense: update(dense, trainable_variables), jit_compile=True, autograph=False
-        )
-        return compiled([tf.convert_to_tensor(gradient) for gradient in grads])
 
 
 def build(
@@ -93,7 +70,7 @@ def build(
             **settings.network,
         )
     if settings.optimizer == "adadelta":
-        optimizer = keras.optimizers.Adadelta(settings.learning_rate, rho=0.95, epsilon=1e-6)
+        optimizer = RowAdadelta(settings.learning_rate, rho=0.95, epsilon=1e-6)
     else:
         optimizer = FusedAdamW(
             keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps),
