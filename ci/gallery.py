@@ -32,6 +32,7 @@ from ci.execute import label
 from ci.recipe import ROOT, show
 from ci.run import STAMP
 from ci.summary import RunResult
+from common import files
 
 TEMPLATES = Path(__file__).with_name("templates")
 POLICY = (
@@ -264,13 +265,13 @@ def build(runs: Path, out: Path, root: Path = ROOT, say: Callable[[str], None] =
             text = environment.get_template("page.html.j2").render(
                 run=result, stamp=stamp, body=body
             )
-            summary.write_aside(out / page, text)
+            files.write_text(out / page, text)
         picture = None
         if result.picture and (folder / result.picture).is_file():
             picture = thumbnail(folder / result.picture)
         cards.append({"run": result, "page": page if has_page else None, "picture": picture})
     text = environment.get_template("index.html.j2").render(cards=cards)
-    summary.write_aside(out / "index.html", text)
+    files.write_text(out / "index.html", text)
     say(f"{len(cards)} cards: {out / 'index.html'}")
     return out / "index.html"
 

@@ -18,7 +18,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from ci import recipe as recipes
 from ci.recipe import ROOT, Published, Recipe, Table, show
-from ci.summary import with_interval, write_aside
+from ci.summary import with_interval
+from common import files
 from common.results import Metric
 
 BLOCK = re.compile(
@@ -237,7 +238,7 @@ def update(root: Path = ROOT, check: bool = False) -> list[str]:
         if check:
             lines.append(f"{readme}: results differ – mend: python -m ci.results_table")
         else:
-            write_aside(readme, new)
+            files.write_text(readme, new)
     return lines
 
 

@@ -22,6 +22,7 @@ from ci import summary
 from ci.follow import Outcome, Progress, execute, say
 from ci.recipe import ROOT, Recipe
 from ci.summary import PublishedNumber, RunResult
+from common import files
 
 STAMP = "recipe_run"  # key of the stamp in an executed notebook's metadata
 # Changing these leaves a preset what it is, so its floors still hold.
@@ -246,7 +247,7 @@ def keep_notebook(running: Path, result: RunResult) -> str | None:
     keys = ("source", "sha256", "commit", "preset", "parameters", "date", "minutes", "state")
     notebook.metadata[STAMP] = {**result.model_dump(include=set(keys)), "reason": result.reason}
     target = running.with_name(f"{result.recipe}.ipynb")
-    summary.write_aside(target, nbformat.writes(notebook))
+    files.write_text(target, nbformat.writes(notebook))
     running.unlink()
     return target.name
 

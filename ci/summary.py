@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +11,7 @@ from filelock import FileLock
 from pydantic import BaseModel
 
 from ci.recipe import AtMost, Recipe, Unit, show
+from common import files
 
 
 class PublishedNumber(BaseModel):
@@ -116,14 +116,6 @@ def floor_text(recipe: Recipe, preset: str) -> str:
     return f"{sign} {show(value, recipe.unit)}"
 
 
-def write_aside(path: Path, text: str) -> None:
-    """Write a whole file or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, path)
-
-
 def read(out: Path) -> list[RunResult]:
     """The runs of `out`/summary.json; empty where there is none."""
     path = out / "summary.json"
@@ -143,7 +135,7 @@ def add(out: Path, result: RunResult) -> None:
         key = (result.recipe, result.preset)
         runs = [r for r in read(out) if (r.recipe, r.preset) != key] + [result]
         text = json.dumps({"runs": [r.model_dump() for r in runs]}, indent=1, ensure_ascii=False)
-        write_aside(out / "summary.json", text + "\n")
+        files.write_text(out / "summary.json", text + "\n")
 
 
 def table(results: list[RunResult]) -> str:

@@ -18,6 +18,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from common import files
+
 KEEP = 2  # the newest, and one before it in case the newest is damaged
 _DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
 
@@ -179,17 +181,11 @@ def _variables(model: keras.Model) -> list[Any]:
 
 
 def _write(path: Path, arrays: list[np.ndarray], state: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "wb") as file:
-            named = {f"variable_{i:05d}": array for i, array in enumerate(arrays)}
-            np.savez(file, state=np.array(json.dumps(state)), **named)
-            file.flush()
-            os.fsync(file.fileno())  # a power cut must not leave a renamed but empty file
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with files.whole(path) as aside, open(aside, "wb") as file:
+        named = {f"variable_{i:05d}": array for i, array in enumerate(arrays)}
+        np.savez(file, state=np.array(json.dumps(state)), **named)
+        file.flush()
+        os.fsync(file.fileno())  # a power cut must not leave a renamed but empty file
 
 
 def _read(path: Path) -> tuple[list[np.ndarray], dict[str, Any]]:

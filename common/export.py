@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from common import files
+
 
 class ExportError(ValueError):
     """An export that does not do what the model does; nothing was left in the folder."""
@@ -133,10 +135,7 @@ Fingerprint `{data["fingerprint"]}`.
 Parameters: {parameters}.
 """
     path = Path(folder) / "README.md"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"README.md.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    files.write_text(path, text)
     return path
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import math
-import os
 import platform
 import subprocess
 import sys
@@ -19,7 +18,7 @@ import pandas as pd
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from common import machine
+from common import files, machine
 
 LIBRARIES = ("keras", "tensorflow", "jax", "torch", "numpy", "scipy", "scikit-learn", "pandas")
 SHARES = ("accuracy", "f1", "precision", "recall", "auc")  # metrics that are fractions
@@ -289,12 +288,9 @@ def _git(*arguments: str) -> str | None:
 
 
 def _write(path: Path, content: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ResultError(f"{path.name} cannot be written: {error}. Parameters must be text, "
                           "finite numbers, lists or None.") from None
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(text + "\n", encoding="utf-8")
-    os.replace(part, path)
+    files.write_text(path, text + "\n")

@@ -11,6 +11,8 @@ from typing import Literal
 import pandas as pd
 from pydantic import BaseModel
 
+from common import files
+
 KEPT_FINDINGS = 1000  # of each kind; a file of a million bad rows must not fill the memory
 
 
@@ -98,17 +100,13 @@ class Report:
 
     def save(self, path: str | Path) -> None:
         """Write counts and findings as JSON, aside and then renamed."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         content = {
             "source": self.source,
             "dropped": self.dropped,
             "counts": dict(self.counts.most_common()),
             "findings": [f.model_dump() for held in self._findings.values() for f in held],
         }
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
-        part.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-        os.replace(part, path)
+        files.write_text(path, json.dumps(content, indent=1, ensure_ascii=False))
 
     def raise_if_strict(self, strict: bool) -> None:
         """Refuse the source when strict and anything was found.

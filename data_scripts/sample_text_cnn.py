@@ -21,12 +21,13 @@ grammar scores just that, in each split to within one row.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from common import files
 
 CLASSES = ("negative", "positive")
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
@@ -281,10 +282,8 @@ def main(arguments: list[str] | None = None) -> None:
         frame = generate(options.rows, options.seed, options.noise)
     except ValueError as error:
         parser.error(str(error))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    aside = options.out.with_name(options.out.name + ".part")
-    frame.to_csv(aside, index=False)
-    os.replace(aside, options.out)
+    with files.whole(options.out) as aside:
+        frame.to_csv(aside, index=False)
     print(
         f"{options.out}: {len(frame)} synthetic reviews, "
         f"Bayes accuracy {frame.attrs['bayes_accuracy']:.1%}"

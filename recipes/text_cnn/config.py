@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from common import files
 from recipes.text_cnn.settings import Linear, Settings, Variant
 
 
@@ -69,12 +69,9 @@ class Parameters(BaseModel):
         return pd.DataFrame({"value": values}).rename_axis("parameter")
 
     def save(self) -> Path:
-        """Write OUTPUT_DIR/parameters.json, aside first."""
+        """Write OUTPUT_DIR/parameters.json."""
         path = Path(self.OUTPUT_DIR) / "parameters.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_suffix(".partial")
-        aside.write_text(json.dumps(self.model_dump(), indent=1), encoding="utf-8")
-        os.replace(aside, path)
+        files.write_text(path, json.dumps(self.model_dump(), indent=1))
         return path
 
 

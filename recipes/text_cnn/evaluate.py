@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import time
 import zlib
@@ -21,7 +20,7 @@ import keras
 import numpy as np
 from scipy.special import softmax
 
-from common import checkpoint, training
+from common import checkpoint, files, training
 from common.results import environment
 from common.training import History
 from common.validation import DataError
@@ -43,7 +42,7 @@ def work_key(**everything) -> str:
     as new.
     """
     digest = hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode())
-    modules = ("batches", "classifier", "data", "evaluate", "linear", "model", "ngrams",
+    modules = ("batches", "classifier", "data", "evaluate", "evidence", "linear", "model", "ngrams",
                "optimizers", "settings", "text", "textdata", "train", "vectors")  # fmt: skip
     paths = [Path(__file__).with_name(f"{name}.py") for name in modules]
     for path in [*paths, Path(training.__file__), Path(checkpoint.__file__)]:
@@ -87,16 +86,14 @@ class FoldResult:
         return float(self.correct(arm, labels).mean())
 
     def save(self, path: Path) -> None:
-        """Write as .npz without pickles, aside first."""
-        aside = path.with_name(f".{path.stem}.{os.getpid()}.partial.npz")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Write as .npz without pickles."""
         arms = {f"arm {name}": table for name, table in self.probabilities.items()}
         histories = np.array([history.model_dump_json() for history in self.histories], dtype=str)
-        np.savez_compressed(
-            aside, number=self.number, test=self.test, repeated=self.repeated,
-            seconds=self.seconds, commit=self.commit, histories=histories, **arms,
-        )  # fmt: skip
-        os.replace(aside, path)
+        with files.whole(path) as aside:
+            np.savez_compressed(
+                aside, number=self.number, test=self.test, repeated=self.repeated,
+                seconds=self.seconds, commit=self.commit, histories=histories, **arms,
+            )  # fmt: skip
 
     @classmethod
     def load(cls, path: Path) -> FoldResult:
@@ -131,6 +128,7 @@ def evaluate_fold(
     members: int = 3,
     linear: str = "read",
     distil: bool = False,
+    linear_dir: str | Path | None = None,
     arm: str | None = None,
     seed: int = 0,
     vectors: str | None = None,
@@ -146,6 +144,8 @@ def evaluate_fold(
         data, fold: the sentences and their division.
         output_dir: everything goes to `output_dir/folds/<key>/fold_<k>`, see `work_key`.
         members, linear, distil, vectors: see `train_ensemble`.
+        linear_dir: where the linear model stands for other arms of the same fold; None keeps it
+            until the fold is finished.
         arm: the classifier's name among the arms; None takes the variant's, "ours" for our own.
         seed: of the first network.
         baseline: also fit tf-idf + logistic regression.
@@ -175,8 +175,9 @@ def evaluate_fold(
                 log(f"fold {fold.number + 1} is finished: taken from {path}")
             return result, SentenceClassifier.load(kept) if kept.is_dir() else None
     classifier, histories = train_ensemble(
-        settings, data, fold, folder, members=members, linear=linear,
-        distil=distil, seed=seed, vectors=vectors, resume=resume, fingerprint=key, log=log,
+        settings, data, fold, folder, members=members, linear=linear, distil=distil,
+        linear_dir=linear_dir or folder / "linear", seed=seed, vectors=vectors, resume=resume,
+        fingerprint=key, log=log,
     )  # fmt: skip
     texts = data.texts[fold.test]
     scores = classifier.scores(texts)
@@ -198,8 +199,8 @@ def evaluate_fold(
         time.time() - began + before, environment()["commit"] or "",
     )  # fmt: skip
     result.save(path)
-    for checkpoints in folder.glob("member_*/checkpoint"):  # of no more use
-        shutil.rmtree(checkpoints)
+    for spent in [*folder.glob("member_*/checkpoint"), *folder.glob("linear")]:
+        shutil.rmtree(spent)
     return result, classifier
 
 

@@ -17,12 +17,11 @@ import tensorflow as tf
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits
 
 from recipes.text_cnn.ngrams import KINDS, lowered
-from recipes.text_cnn.text import chunks, token_lists
+from recipes.text_cnn.text import chunks
 
 AT_A_TIME = 512  # texts whose n-grams are held in memory; long texts have ten thousand each
 PLAIN_STRENGTH, BAYES_STRENGTH = 10.0, 3.0  # scikit-learn's C of the baseline, and of ours
@@ -191,52 +190,6 @@ def bayes_ratios(present: sparse.spmatrix, labels: np.ndarray) -> np.ndarray:
         largest = np.maximum(largest, np.abs(np.log((p / p.sum()) / (q / q.sum()))))
     largest[every == 0] = 0  # nothing is known of it: it must not count in a sentence's length
     return largest.astype(np.float32)
-
-
-def honest_evidence(
-    features: Features,
-    texts,
-    labels: np.ndarray,
-    classes: int,
-    parts: int = 5,
-    seed: int = 0,
-) -> np.ndarray:
-    """The `evidence` in texts of models that have not seen their labels (cross-fitting).
-
-    Each of `parts` parts of the groups is read by a model fitted on the others. A network that
-    learns from such evidence sees the linear model as honest about training rows as it will be
-    about new ones.
-
-    Args:
-        features: of the texts, with Bayes weights; its groups stay together.
-        texts, labels, classes: as in `LinearNgrams.fit`.
-        parts: fewer are taken where a class has fewer groups.
-        seed: of the division.
-
-    Returns:
-        float32 [tokens of all texts, classes].
-    """
-    _, first, member = np.unique(features.groups, return_index=True, return_inverse=True)
-    kinds = labels[first]  # a group goes by the class of its first text
-    rarest = int(np.unique(kinds, return_counts=True)[1].min())
-    if rarest >= 2:
-        splitter = StratifiedKFold(min(parts, rarest), shuffle=True, random_state=seed)
-    else:  # a class of one group cannot be on both sides
-        splitter = KFold(max(2, min(parts, len(kinds))), shuffle=True, random_state=seed)
-    result: list[np.ndarray] = [None] * len(labels)
-    parting = splitter.split(kinds, kinds) if len(kinds) > 1 else [(None, np.zeros(1, int))]
-    for _, held_out in parting:
-        rest = np.flatnonzero(np.isin(member, held_out))
-        train = np.flatnonzero(~np.isin(member, held_out))
-        held = [texts[k] for k in rest]
-        if len(np.unique(labels[train])) < 2:  # what is left tells nothing of the classes
-            found = [np.zeros((n, classes), np.float32) for n in map(len, token_lists(held))]
-        else:
-            model = features.fit(labels, train, classes, BAYES_STRENGTH)
-            found = model.token_evidence(held)
-        for row, evidence in zip(rest, found, strict=True):
-            result[row] = evidence
-    return np.concatenate(result)
 
 
 class Features:

@@ -15,13 +15,13 @@ import csv
 import gzip
 import io
 import itertools
-import os
 import sys
 import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
+from common import files
 from common.validation import DataError
 from recipes.text_cnn.reader import candidates
 
@@ -82,33 +82,27 @@ def predict_file(
             "the output would hold two of that name."
         )
     started, shown, done, bad = time.perf_counter(), 0.0, 0, 0
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        with open(aside, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow([*header, *added, "problem"])
-            while block := list(itertools.islice(rows, size)):
-                problems = [_problem(fields, header, column) for fields in block]
-                texts = [
-                    "" if problem else fields[column]
-                    for fields, problem in zip(block, problems, strict=True)
-                ]
-                table = classifier.probabilities(texts)
-                for fields, problem, row in zip(block, problems, table, strict=True):
-                    kept = ((fields or []) + [""] * len(header))[: len(header)]
-                    best = int(row.argmax())
-                    results = [classifier.classes[best], *(f"{p:.6f}" for p in (row[best], *row))]
-                    writer.writerow([*kept, *([""] * len(added) if problem else results), problem])
-                done += len(block)
-                bad += sum(map(bool, problems))
-                seconds = time.perf_counter() - started
-                if seconds - shown > 5:
-                    shown = seconds
-                    print(f"{done:,} rows, {done / seconds:,.0f} rows/s", file=sys.stderr)
-        os.replace(aside, target)
-    finally:
-        aside.unlink(missing_ok=True)
+    with files.whole(target) as aside, open(aside, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([*header, *added, "problem"])
+        while block := list(itertools.islice(rows, size)):
+            problems = [_problem(fields, header, column) for fields in block]
+            texts = [
+                "" if problem else fields[column]
+                for fields, problem in zip(block, problems, strict=True)
+            ]
+            table = classifier.probabilities(texts)
+            for fields, problem, row in zip(block, problems, table, strict=True):
+                kept = ((fields or []) + [""] * len(header))[: len(header)]
+                best = int(row.argmax())
+                results = [classifier.classes[best], *(f"{p:.6f}" for p in (row[best], *row))]
+                writer.writerow([*kept, *([""] * len(added) if problem else results), problem])
+            done += len(block)
+            bad += sum(map(bool, problems))
+            seconds = time.perf_counter() - started
+            if seconds - shown > 5:
+                shown = seconds
+                print(f"{done:,} rows, {done / seconds:,.0f} rows/s", file=sys.stderr)
     seconds = time.perf_counter() - started
     unread = f", {bad:,} without a label (see the column 'problem')" if bad else ""
     return f"{target}: {done:,} rows{unread}, {seconds:.1f} s, {done / seconds:,.0f} rows/s"

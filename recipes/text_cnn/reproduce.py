@@ -118,7 +118,7 @@ def reproduce(name: str, variant: str, output: Path) -> None:
     for fold in data.folds(corpus, folds=FOLDS, seed=SEED, validation_fraction=part):
         result, _ = evaluate_fold(
             settings, corpus, fold, folder, seed=SEED + 100 * fold.number, arm=variant, keep=False,
-            **how,
+            linear_dir=folder_of(output, name, "linear"), **how,
         )  # fmt: skip
         found.append(result)
         print(f"fold {fold.number}: {result.accuracy(variant, corpus.labels):.4f}", flush=True)

@@ -14,7 +14,7 @@ from common import training
 from recipes.text_cnn.batches import Batches, predict_logits
 from recipes.text_cnn.classifier import SentenceClassifier, input_names
 from recipes.text_cnn.data import Fold, TextData
-from recipes.text_cnn.linear import BAYES_STRENGTH, Features, honest_evidence
+from recipes.text_cnn.evidence import linear_model
 from recipes.text_cnn.model import PAPER_VARIANTS, kim_cnn, subword_cnn
 from recipes.text_cnn.optimizers import FusedAdamW, RowAdadelta
 from recipes.text_cnn.settings import Linear, Settings
@@ -167,6 +167,7 @@ def train_ensemble(
     members: int = 3,
     linear: str = "read",
     distil: bool = False,
+    linear_dir: str | Path | None = None,
     vectors: str | None = None,
     seed: int = 0,
     resume: bool = True,
@@ -190,6 +191,7 @@ def train_ensemble(
             differently; "none" leaves it out (and so do the paper's variants always).
         distil: train one more network on what the others together say of the training rows (half)
             and on their labels (half), and keep that one alone (Hinton et al. 2015).
+        linear_dir: where the linear model is kept for the next time, see `evidence.linear_model`.
         vectors: file or name of outside word vectors, see `vectors.load_vectors`.
         seed: of the first network.
         resume: continue an interrupted ensemble; finished networks are not trained again.
@@ -212,16 +214,16 @@ def train_ensemble(
         table = np.pad(known, [(2, 0), (0, 0)])  # padding and unknown words have no vector
     if linear != "none" and settings.variant == "subword":
         log("logistic regression over n-grams")
-        features = Features(texts, bayes_weights=True, groups=data.groups()[fold.train])
-        ngrams = features.fit(labels, np.arange(len(labels)), classes, BAYES_STRENGTH)
-        if linear == "read":
-            honest = honest_evidence(features, texts, labels, classes)
+        groups, reads = data.groups()[fold.train], linear == "read"
+        ngrams, honest = linear_model(
+            texts, labels, classes, groups, honest=reads, folder=linear_dir
+        )
+        if reads:
             evidence = np.zeros((len(encoded.tokens), classes), np.float32)
             evidence[encoded.token_rows(fold.train)] = honest
             if len(fold.validation):
                 found = ngrams.token_evidence(data.texts[fold.validation])
                 evidence[encoded.token_rows(fold.validation)] = np.concatenate(found)
-        del features  # hundreds of megabytes
     networks, histories, goal = [], [], data.labels
     for number in range(members + distil):
         if number == members:

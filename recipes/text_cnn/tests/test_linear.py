@@ -7,7 +7,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from recipes.text_cnn.linear import Features, LinearNgrams, bayes_ratios, honest_evidence
+from recipes.text_cnn.linear import Features, LinearNgrams, bayes_ratios
 from recipes.text_cnn.text import token_lists
 
 
@@ -90,23 +90,6 @@ def test_evidence_adds_up_to_the_answer(corpus, fold, bayes_weights):
     np.testing.assert_allclose(softmax(scores, axis=1), model.predict_proba(test), atol=1e-5)
 
 
-def test_honest_evidence_knows_nothing_of_its_own_rows():
-    """Labels drawn by lot: a fitted model repeats them, a cross-fitted one cannot."""
-    random = np.random.default_rng(0)
-    texts = [" ".join(random.choice(list("abcdefghijklmnop"), 6)) for _ in range(400)]
-    labels = random.integers(0, 2, 400)
-    own = np.concatenate(
-        LinearNgrams.fit(texts, labels, 2, bayes_weights=True).token_evidence(texts)
-    )
-    honest = honest_evidence(Features(texts, True), texts, labels, 2)
-    assert honest.shape == own.shape == (2400, 2)
-
-    def accuracy(evidence):
-        return (evidence.reshape(400, 6, 2).sum(1).argmax(1) == labels).mean()
-
-    assert accuracy(own) > 0.8 and 0.4 < accuracy(honest) < 0.6
-
-
 def test_an_ngram_is_shared_by_its_first_and_last_token():
     texts = ["very good", "very bad"] * 5
     model = LinearNgrams.fit(texts, np.array([1, 0] * 5), 2)
@@ -117,46 +100,6 @@ def test_an_ngram_is_shared_by_its_first_and_last_token():
     very, good = model.token_evidence(["very good"])[0]
     np.testing.assert_allclose(very, kind[b"very"] / length + pair / 2, atol=1e-6)
     np.testing.assert_allclose(good, kind[b"good"] / length + pair / 2, atol=1e-6)
-
-
-def test_groups_are_not_parted():
-    """Every text stands twice with a label drawn by lot: only parting the two betrays it."""
-    random = np.random.default_rng(0)
-    texts = [" ".join(random.choice(list("abcdefghijklmnop"), 6)) for _ in range(200)] * 2
-    labels = np.tile(random.integers(0, 2, 200), 2)
-
-    def accuracy(groups):
-        evidence = honest_evidence(Features(texts, True, groups), texts, labels, 2)
-        return (evidence.reshape(400, 6, 2).sum(1).argmax(1) == labels).mean()
-
-    assert accuracy(None) > 0.8 > 0.6 > accuracy(np.tile(np.arange(200), 2))
-
-
-def test_honest_evidence_is_that_of_a_model_without_the_rows():
-    """Classes of unequal size: n-grams that only the held-out text has must not count."""
-    texts = ["good film", "fine film", "bad plot", "dull plot", "awful plot", "good zyxwv qrst"]
-    labels, rows = np.array([0, 0, 1, 1, 1, 0]), np.arange(5)
-    features = Features(texts, bayes_weights=True)
-    held_out = features.fit(labels, rows, 2, 3.0).token_evidence([texts[5], "good"])
-    np.testing.assert_allclose(held_out[0][0], held_out[1][0], rtol=0.05)
-
-
-@pytest.mark.parametrize(
-    "texts, labels, groups",
-    [
-        (["good film", "bad film"] * 6 + ["odd"], [0, 1] * 6 + [2], None),
-        (["good film"] * 19 + ["bad"], [0] * 19 + [1], None),
-        (["good film"] * 9 + ["Good film"], [0] * 9 + [1], [0, 1, 2, 3, 4, 5, 6, 7, 8, 8]),
-        (["good", "bad"], [0, 1], None),
-        (["good", "Good"], [0, 1], [0, 0]),
-    ],
-)
-def test_cross_fitting_does_with_next_to_nothing(texts, labels, groups):
-    groups = None if groups is None else np.array(groups)
-    classes = max(labels) + 1
-    evidence = honest_evidence(Features(texts, True, groups), texts, np.array(labels), classes)
-    assert evidence.shape == (sum(len(text.split()) for text in texts), classes)
-    assert np.isfinite(evidence).all()
 
 
 def test_ngrams_of_one_group_alone_are_left_out_but_for_words():

@@ -1,0 +1,23 @@
+"""What breaks off while it writes leaves nothing, and nothing old is lost."""
+
+import pytest
+
+from common import files
+
+
+def test_folders_are_made_and_only_the_file_remains(tmp_path):
+    files.write_text(tmp_path / "a" / "b.json", "ü")
+    assert (tmp_path / "a" / "b.json").read_text(encoding="utf-8") == "ü"
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.json"]
+
+
+def test_an_interrupted_writer_leaves_the_old_file(tmp_path):
+    path = tmp_path / "numbers.npz"
+    path.write_bytes(b"old")
+    with pytest.raises(KeyboardInterrupt), files.whole(path) as aside:
+        assert aside.suffix == ".npz" and aside.parent == tmp_path
+        aside.write_bytes(b"half")
+        assert path.read_bytes() == b"old"
+        raise KeyboardInterrupt
+    assert [found.name for found in tmp_path.iterdir()] == ["numbers.npz"]
+    assert path.read_bytes() == b"old"
