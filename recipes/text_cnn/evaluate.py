@@ -1,7 +1,7 @@
 """Measuring: one fold or ten, every arm on the same rows, each fold saved as it is finished.
 
-The arms that one ensemble gives for free are kept beside it, so that the table can show what each
-part is worth: one network instead of all, and the linear model that they add to alone.
+The arms that one training gives for free are kept beside it, so that the table can show what each
+part is worth: one network of several, and the linear model alone.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from recipes.text_cnn.classifier import SentenceClassifier
 from recipes.text_cnn.data import Fold, TextData
 from recipes.text_cnn.linear import LinearNgrams
 from recipes.text_cnn.settings import Settings
-from recipes.text_cnn.train import train_ensemble
+from recipes.text_cnn.train import train_classifier
 from recipes.text_cnn.vectors import identity
 
 BASELINE = "tfidf-lr"
@@ -125,7 +125,7 @@ def evaluate_fold(
     fold: Fold,
     output_dir: str | Path,
     *,
-    members: int = 3,
+    members: int = 1,
     linear: str = "read",
     distil: bool = False,
     linear_dir: str | Path | None = None,
@@ -143,7 +143,7 @@ def evaluate_fold(
         settings: of the networks.
         data, fold: the sentences and their division.
         output_dir: everything goes to `output_dir/folds/<key>/fold_<k>`, see `work_key`.
-        members, linear, distil, vectors: see `train_ensemble`.
+        members, linear, distil, vectors: see `train_classifier`.
         linear_dir: where the linear model stands for other arms of the same fold; None keeps it
             until the fold is finished.
         arm: the classifier's name among the arms; None takes the variant's, "ours" for our own.
@@ -174,7 +174,7 @@ def evaluate_fold(
             if log:
                 log(f"fold {fold.number + 1} is finished: taken from {path}")
             return result, SentenceClassifier.load(kept) if kept.is_dir() else None
-    classifier, histories = train_ensemble(
+    classifier, histories = train_classifier(
         settings, data, fold, folder, members=members, linear=linear, distil=distil,
         linear_dir=linear_dir or folder / "linear", seed=seed, vectors=vectors, resume=resume,
         fingerprint=key, log=log,

@@ -1,4 +1,4 @@
-"""Training one network, and the ensemble that is this recipe's own result."""
+"""Training one network, and the classifier that is this recipe's own result."""
 
 from __future__ import annotations
 
@@ -158,13 +158,13 @@ def train_network(
     return model, history
 
 
-def train_ensemble(
+def train_classifier(
     settings: Settings,
     data: TextData,
     fold: Fold,
     output_dir: str | Path | None,
     *,
-    members: int = 3,
+    members: int = 1,
     linear: str = "read",
     distil: bool = False,
     linear_dir: str | Path | None = None,
@@ -174,18 +174,18 @@ def train_ensemble(
     fingerprint: str = "",
     log: Callable[[str], None] | None = print,
 ) -> tuple[SentenceClassifier, list[training.History]]:
-    """This recipe's own result: a linear model, and networks that read it word by word.
+    """This recipe's own result: a linear model, and a network that reads it word by word.
 
     The linear model knows which n-grams tell of which class; on small sets no network learns that
-    as well. What it says of each word stands in the networks' input and its score is added to
-    theirs, so the networks spend themselves on the rest: order, negation, rare words. For the
+    as well. What it says of each word stands in the network's input and its score is added to
+    the network's, which spends itself on the rest: order, negation, rare words. For the
     training rows the evidence comes from models that have not seen them (`honest_evidence`).
 
     Args:
         settings: of each network.
         data, fold: the sentences, and which of them to learn from.
         output_dir: each network's checkpoints go to `output_dir/member_<k>`.
-        members: number of networks, seeds `seed`, `seed + 1`, ...
+        members: networks whose scores are averaged, seeds `seed`, `seed + 1`, ...
         linear: "read" gives the networks the linear model's evidence; "beside" trains them alone
             and adds its score to theirs afterwards, which is better where both know much and err
             differently; "none" leaves it out (and so do the paper's variants always).
@@ -194,7 +194,7 @@ def train_ensemble(
         linear_dir: where the linear model is kept for the next time, see `evidence.linear_model`.
         vectors: file or name of outside word vectors, see `vectors.load_vectors`.
         seed: of the first network.
-        resume: continue an interrupted ensemble; finished networks are not trained again.
+        resume: continue an interrupted training; finished networks are not trained again.
         fingerprint: of all that must be the same for that.
         log: receives a line an epoch.
     """

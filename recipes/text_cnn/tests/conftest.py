@@ -7,7 +7,7 @@ from common.validation import Report
 from recipes.text_cnn.data import Fold
 from recipes.text_cnn.settings import Settings
 from recipes.text_cnn.textdata import assemble
-from recipes.text_cnn.train import train_ensemble
+from recipes.text_cnn.train import train_classifier
 
 NETWORK = {"dimension": 8, "piece_dimension": 8, "filters": 6, "windows": (1, 2)}
 GOOD, BAD = ("good", "lovely", "superb", "charming"), ("bad", "awful", "dull", "dreadful")
@@ -50,14 +50,14 @@ def settings():
 
 @pytest.fixture(scope="session")
 def classifier(corpus, fold, settings):
-    return train_ensemble(settings, corpus, fold, None, members=2, log=None)[0]
+    return train_classifier(settings, corpus, fold, None, members=2, log=None)[0]
 
 
 @pytest.fixture(scope="session")
 def networks_alone(corpus, fold, settings):
-    return train_ensemble(settings, corpus, fold, None, members=2, linear="none", log=None)[0]
+    return train_classifier(settings, corpus, fold, None, members=2, linear="none", log=None)[0]
 
 
 @pytest.fixture(scope="session")
 def beside(corpus, fold, settings):
-    return train_ensemble(settings, corpus, fold, None, members=2, linear="beside", log=None)[0]
+    return train_classifier(settings, corpus, fold, None, members=2, linear="beside", log=None)[0]

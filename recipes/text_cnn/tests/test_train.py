@@ -15,7 +15,7 @@ from recipes.text_cnn.batches import Batches, predict_logits
 from recipes.text_cnn.evaluate import BASELINE, FoldResult, evaluate_fold
 from recipes.text_cnn.settings import Settings
 from recipes.text_cnn.text import Encoder
-from recipes.text_cnn.train import taught, train_ensemble, train_network
+from recipes.text_cnn.train import taught, train_classifier, train_network
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_the_papers_variants_learn(corpus, fold, variant, tmp_path):
     settings = Settings.as_published(
         variant, epochs=40, patience=20, network={"filters": 8, "dimension": 12}
     )
-    classifier, histories = train_ensemble(
+    classifier, histories = train_classifier(
         settings, corpus, fold, None, members=1, log=None,
         vectors=None if variant == "rand" else str(tmp_path / "vectors.npz"),
     )  # fmt: skip
@@ -107,7 +107,7 @@ def test_the_papers_variants_learn(corpus, fold, variant, tmp_path):
 
 def test_one_network_learns_from_the_others(corpus, fold, settings):
     settings = settings.model_copy(update={"epochs": 8})
-    classifier, histories = train_ensemble(
+    classifier, histories = train_classifier(
         settings, corpus, fold, None, members=2, linear="none", distil=True, log=None
     )
     assert len(classifier.members) == 1 and len(histories) == 3
@@ -129,12 +129,12 @@ def test_what_is_taught_is_half_label_half_teachers(networks_alone, corpus, fold
 @pytest.mark.parametrize("linear", [True, False, "reed"])
 def test_an_unknown_way_with_the_linear_model_is_refused(corpus, fold, settings, linear):
     with pytest.raises(ValueError, match="choose one of read, beside, none"):
-        train_ensemble(settings, corpus, fold, None, linear=linear)
+        train_classifier(settings, corpus, fold, None, linear=linear)
 
 
 def test_our_network_takes_outside_vectors(corpus, fold, settings, tmp_path):
     np.savez(tmp_path / "v.npz", words=np.array(["film", "good"]), vectors=np.eye(2, 4, dtype="f4"))
-    classifier, _ = train_ensemble(
+    classifier, _ = train_classifier(
         settings, corpus, fold, None, members=1, vectors=str(tmp_path / "v.npz"), log=None
     )
     table = np.array(classifier.members[0].get_layer("outside_vectors").embeddings)
@@ -156,7 +156,7 @@ def test_with_outside_vectors_a_test_word_has_its_vector(corpus, fold, tmp_path)
     changed = replace(corpus, texts=texts)
     np.savez(tmp_path / "v.npz", words=np.array(["film", "zyxwv"]), vectors=np.ones((2, 4), "f4"))
     settings = Settings.as_published("static", epochs=1, patience=1, network={"filters": 2})
-    classifier, _ = train_ensemble(
+    classifier, _ = train_classifier(
         settings, changed, fold, None, members=1, vectors=str(tmp_path / "v.npz"), log=None
     )
     number = classifier.encoder.vocabulary.index("zyxwv") + 2
