@@ -78,7 +78,7 @@ def reference(corpus, fold, encoder, encoded, epochs, seed) -> tuple[float, floa
     started = time.perf_counter()
     keras.utils.set_random_seed(seed)
     longest = int(encoded.lengths.max())
-    words = encoded.padded_words(np.arange(len(corpus)), longest)
+    words = encoded.words[encoded.padded(encoded.tokens, np.arange(len(corpus)), longest)]
     model = _network(len(encoder), len(corpus.classes), longest)
     model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
     targets = np.eye(len(corpus.classes), dtype="float32")[corpus.labels]

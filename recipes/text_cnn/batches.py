@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import math
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from recipes.text_cnn.text import Encoded
 
-WIDTH_STEP = 8  # few distinct widths: compiled steps and memory blocks are reused
-FLAT_STEP = 512  # the same for the flat arrays of distinct tokens and pieces
+# Widths, and lengths of the flat arrays, are multiples of these. JAX compiles a program for every
+# shape, so few of them are wanted; elsewhere padding is wasted work.
+WIDTH_STEP, FLAT_STEP = (8, 512) if keras.backend.backend() == "jax" else (1, 1)
 
 
 def padded_width(longest: int) -> int:
@@ -46,7 +48,7 @@ class Batches:
         classes: number of classes; the targets are float32 [batch, classes].
         batch_size: sentences a batch; the last one of an epoch may be smaller.
         seed: of the order.
-        pieces: False for a network of words alone, which takes {"words": int32 [batch, tokens]}.
+        pieces: False for a network of words alone.
         evidence: float32 [all tokens, classes] for a network that takes what the linear model
             says of each token.
 
@@ -77,10 +79,7 @@ class Batches:
         """The padded inputs of one batch, as the networks of `model.py` take them."""
         if width is None:
             width = padded_width(int(self.encoded.lengths[rows].max(initial=1)))
-        if self.pieces:
-            inputs = self.encoded.inputs(rows, width, FLAT_STEP)
-        else:
-            inputs = {"words": self.encoded.padded_words(rows, width)}
+        inputs = self.encoded.inputs(rows, width, FLAT_STEP, self.pieces)
         if self.evidence is not None:
             inputs["evidence"] = self.encoded.padded(self.evidence, rows, width)
         return inputs

@@ -66,7 +66,7 @@ class SentenceClassifier:
         for member, scores in zip(self.members, result, strict=True):
             names = input_names(member)
             batches = Batches(
-                encoded, nothing, rows, len(self.classes), 256, pieces="words" not in names,
+                encoded, nothing, rows, len(self.classes), 256, pieces="pieces" in names,
                 evidence=evidence if "evidence" in names else None,
             )  # fmt: skip
             scores[:] = predict_logits(member, batches)
@@ -161,8 +161,6 @@ class _Serving(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
     def classify(self, text):
         inputs = self.encoder.graph(text)
-        # The paper's networks take the word numbers themselves.
-        inputs["words"] = tf.gather(inputs["token_words"], inputs["indices"])
         if self.linear is not None:
             evidence = self.linear.evidence(text)
             inputs["evidence"] = evidence.to_tensor(shape=[None, None, len(self.names)])

@@ -25,6 +25,7 @@ import pandas as pd
 
 from recipes.text_cnn.classifier import SentenceClassifier
 from recipes.text_cnn.linear import LinearNgrams
+from recipes.text_cnn.model import WordConvolution
 from recipes.text_cnn.ngrams import lowered
 from recipes.text_cnn.text import Encoder, chunks, token_lists
 
@@ -90,7 +91,10 @@ class FilterView:
     def __init__(self, model: keras.Model, encoder: Encoder, linear: LinearNgrams | None = None):
         self.encoder, self.linear = encoder, linear
         self.inputs = [tensor.name for tensor in model.inputs]
-        self.windows = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv1D)]
+        kinds = (keras.layers.Conv1D, WordConvolution)  # ours; the paper's
+        self.windows = [layer for layer in model.layers if isinstance(layer, kinds)]
+        self.widths = [int(layer.name.removeprefix("window_")) for layer in self.windows]
+        self.ours = isinstance(self.windows[0], keras.layers.Conv1D)  # masked, with mean pooling
         self.kernel, self.bias = (
             keras.ops.convert_to_numpy(value) for value in model.get_layer("logits").weights
         )
@@ -100,33 +104,28 @@ class FilterView:
         """Tokens, responses [places, filters] of each window, and the first token of place 0."""
         tokens = token_lists([text], lower=False)[0]
         encoded, row = self.encoder.encode([text]), np.array([0])
-        given = {**encoded.inputs(row), "words": encoded.padded_words(row)}
+        given = encoded.inputs(row)
         if self.linear:
             given["evidence"] = encoded.padded(self.linear.token_evidence([text])[0], row)
         outputs = self.probe({name: given[name] for name in self.inputs})
         outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-        offsets = []
-        border = max(layer.kernel_size[0] for layer in self.windows)
-        for layer in self.windows:
-            width = layer.kernel_size[0]
-            offsets.append(-((width - 1) // 2) if layer.padding == "same" else -border)
+        offsets = [-((width - 1) // 2) if self.ours else -width for width in self.widths]
         responses = [keras.ops.convert_to_numpy(out)[0] for out in outputs]
-        if not tokens:  # nothing but padding, which our network masks after the convolution
-            masked = [layer.padding == "same" for layer in self.windows]
-            responses = [r * (not m) for r, m in zip(responses, masked, strict=True)]
+        if self.ours and not tokens:  # nothing but padding, masked after the convolution
+            responses = [response * 0 for response in responses]
         return tokens, responses, offsets
 
     def contributions(self, text: str) -> list[tuple[str, range, np.ndarray]]:
         """What each n-gram adds to the class scores, as (n-gram, its words, float [classes])."""
         tokens, responses, offsets = self.activations(text)
         count, row, found = len(tokens), 0, []
-        for layer, response, offset in zip(self.windows, responses, offsets, strict=True):
-            width, filters = layer.kernel_size[0], layer.filters
+        for width, response, offset in zip(self.widths, responses, offsets, strict=True):
+            filters = response.shape[1]
             share = np.zeros_like(response, dtype=float)  # [places, filters]
             share[response.argmax(0), np.arange(filters)] = response.max(0)
             added = share @ self.kernel[row : row + filters]
             row += filters
-            if layer.padding == "same":  # ours: the mean follows the maximum
+            if self.ours:  # the mean follows the maximum
                 mean = response[:count] / max(count, 1)
                 added[: len(mean)] += mean @ self.kernel[row : row + filters]
                 row += filters
@@ -156,7 +155,7 @@ class FilterView:
         for text in texts:
             tokens, responses, offsets = self.activations(text)
             for number, (response, offset) in enumerate(zip(responses, offsets, strict=True)):
-                width = self.windows[number].kernel_size[0]
+                width = self.widths[number]
                 places, values = response.argmax(0), response.max(0)
                 peaks[number] += values / len(texts)
                 for index, (place, value) in enumerate(zip(places, values, strict=True)):
@@ -167,14 +166,14 @@ class FilterView:
         rows, row = [], 0
         for number, layer in enumerate(self.windows):
             weight = self.kernel[row : row + layer.filters]
-            row += layer.filters * (2 if layer.padding == "same" else 1)
+            row += layer.filters * (2 if self.ours else 1)
             centred = weight - weight.mean(axis=1, keepdims=True)
             for index in range(layer.filters):
                 towards = int(centred[index].argmax())
                 grams = sorted(best.get((number, index), {}).items(), key=lambda item: -item[1])
                 rows.append(
                     {
-                        "window": layer.kernel_size[0],
+                        "window": self.widths[number],
                         "filter": index,
                         "class": classes[towards],
                         "pull": centred[index, towards] * peaks[number][index],

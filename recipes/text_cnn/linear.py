@@ -3,8 +3,8 @@
 The baseline is tf-idf of words and word pairs. Our own weights every n-gram also by how much it
 tells of a class (the naive Bayes log-count ratio of Wang and Manning, "Baselines and Bigrams", ACL
 2012, section 2.3) and takes all kinds of `ngrams.py`. scikit-learn fits the weights;
-`LinearNgrams.graph` computes the same probabilities inside a TensorFlow graph, so that a
-SavedModel holds the whole classifier.
+`LinearNgrams.evidence` computes the same inside a TensorFlow graph, so that a SavedModel holds the
+whole classifier.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from scipy import sparse
+from scipy.special import softmax
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
@@ -53,6 +54,10 @@ class LinearNgrams:
                 tf.constant(terms.tolist()), tf.range(len(terms), dtype=tf.int64)
             ),
             default_value=-1,
+        )
+        # Traced once: run operation by operation it takes half as long again.
+        self._compiled = tf.function(
+            self.evidence, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False
         )
 
     @classmethod
@@ -126,22 +131,18 @@ class LinearNgrams:
                 total = tf.tensor_scatter_nd_add(total, end[:, None], added / 2)
         return tokens.with_flat_values(total)
 
-    def graph(self, texts: tf.Tensor) -> tf.Tensor:
-        """Probabilities float32 [sentences, classes] of a string tensor [sentences]."""
-        return tf.nn.softmax(tf.reduce_sum(self.evidence(texts), axis=1) + self.bias)
-
     def token_evidence(self, texts) -> list[np.ndarray]:
         """`evidence` of a sequence of str: one float32 [tokens, classes] a text."""
         found = []
         for chunk in chunks(texts, AT_A_TIME):
-            ragged = self.evidence(chunk)
+            ragged = self._compiled(chunk)
             found += np.split(ragged.flat_values.numpy(), ragged.row_splits.numpy()[1:-1])
         return found
 
     def predict_proba(self, texts) -> np.ndarray:
         """Probabilities float32 [texts, classes] of a sequence of str."""
-        parts = [self.graph(chunk).numpy() for chunk in chunks(texts, AT_A_TIME)]
-        return np.concatenate(parts) if parts else np.zeros((0, len(self.bias)), np.float32)
+        scores = [evidence.sum(axis=0) + self.bias for evidence in self.token_evidence(texts)]
+        return softmax(np.reshape(scores, (-1, len(self.bias))), axis=1).astype(np.float32)
 
     def save(self, path: str | Path) -> None:
         """Write as .npz without pickles; n-grams as one block of bytes with their lengths."""

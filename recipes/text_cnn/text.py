@@ -139,12 +139,8 @@ class Encoded:
         result[inside] = values[(self.starts[rows][:, None] + place)[inside]]
         return result
 
-    def padded_words(self, rows: np.ndarray, width: int | None = None) -> np.ndarray:
-        """Word numbers int32 [batch, width] of some sentences."""
-        return self.words[self.padded(self.tokens, rows, width)]
-
     def inputs(
-        self, rows: np.ndarray, width: int | None = None, step: int = 1
+        self, rows: np.ndarray, width: int | None = None, step: int = 1, pieces: bool = True
     ) -> dict[str, np.ndarray]:
         """The batch of some sentences as described at the top of this file.
 
@@ -152,23 +148,25 @@ class Encoded:
             rows, width: as in `padded`.
             step: the two flat lengths are padded to multiples of it, for backends that compile a
                 program for every shape; what is added belongs to the padding token.
+            pieces: False leaves `pieces` and `piece_tokens` out, for networks of words alone.
         """
         tokens = self.padded(self.tokens, rows, width)
         distinct, tokens = np.unique(np.append(0, tokens), return_inverse=True)
-        counts = np.diff(self.piece_starts)[distinct]
-        piece_tokens = np.repeat(np.arange(len(distinct)), counts)
-        within = np.arange(len(piece_tokens)) - np.repeat(np.cumsum(counts) - counts, counts)
-        pieces = self.pieces[self.piece_starts[distinct][piece_tokens] + within]
 
         def filled(values):
             return np.pad(values, (0, -len(values) % step)).astype(np.int32)
 
-        return {
+        found = {
             "indices": tokens[1:].reshape(len(rows), -1).astype(np.int32),
             "token_words": filled(self.words[distinct]),
-            "pieces": filled(pieces),
-            "piece_tokens": filled(piece_tokens),
         }
+        if not pieces:
+            return found
+        counts = np.diff(self.piece_starts)[distinct]
+        piece_tokens = np.repeat(np.arange(len(distinct)), counts)
+        within = np.arange(len(piece_tokens)) - np.repeat(np.cumsum(counts) - counts, counts)
+        numbers = self.pieces[self.piece_starts[distinct][piece_tokens] + within]
+        return {**found, "pieces": filled(numbers), "piece_tokens": filled(piece_tokens)}
 
     def token_rows(self, rows: np.ndarray) -> np.ndarray:
         """Where the tokens of some sentences stand in `tokens`, one sentence after another."""

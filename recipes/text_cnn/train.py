@@ -249,7 +249,7 @@ def taught(networks, encoded, evidence, labels, train, classes) -> np.ndarray:
     """Probabilities to learn, float32 [sentences, classes]: half teachers, half labels."""
     targets = np.eye(classes, dtype=np.float32)[labels]
     rows = Batches(
-        encoded, labels, train, classes, 256, pieces="words" not in input_names(networks[0]),
+        encoded, labels, train, classes, 256, pieces="pieces" in input_names(networks[0]),
         evidence=evidence,
     )  # fmt: skip
     said = softmax(np.mean([predict_logits(net, rows) for net in networks], axis=0), axis=1)

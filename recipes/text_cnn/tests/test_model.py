@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from recipes.text_cnn.model import PAPER_VARIANTS, kim_cnn, subword_cnn
+from recipes.text_cnn.model import PAPER_VARIANTS, WordConvolution, kim_cnn, subword_cnn
 
 WORDS, CLASSES = 30, 3
 RANDOM = np.random.default_rng(0)
@@ -16,7 +16,6 @@ def inputs(rows: int = 4, width: int = 6, padding: int = 0) -> dict[str, np.ndar
     words = random.integers(1, WORDS, (rows, width)).astype("int32")
     evidence = random.normal(size=(rows, width, CLASSES)).astype("float32")
     return {
-        "words": np.pad(words, [(0, 0), (0, padding)]),
         # Here the distinct tokens are the words, each of five pieces.
         "indices": np.pad(words, [(0, 0), (0, padding)]),
         "token_words": np.pad(np.arange(WORDS, dtype="int32"), (0, padding)),
@@ -24,6 +23,10 @@ def inputs(rows: int = 4, width: int = 6, padding: int = 0) -> dict[str, np.ndar
         "piece_tokens": np.pad(np.repeat(np.arange(WORDS, dtype="int32"), 5), (0, padding)),
         "evidence": np.pad(evidence, [(0, 0), (0, padding), (0, 0)]),
     }
+
+
+def words_alone() -> dict[str, np.ndarray]:
+    return {name: inputs()[name] for name in ("indices", "token_words")}
 
 
 def networks():
@@ -47,7 +50,7 @@ def test_scores_do_not_depend_on_the_padding(name, model):
     for weight in model.get_layer("logits").weights:
         weight.assign(RANDOM.normal(size=weight.shape))
     for layer in model.layers:  # a bias above zero would let padding win the maximum
-        if isinstance(layer, keras.layers.Conv1D):
+        if isinstance(layer, keras.layers.Conv1D | WordConvolution):
             layer.bias.assign(RANDOM.normal(size=layer.bias.shape))
     short = call(model, inputs())
     assert short.shape == (4, CLASSES)
@@ -69,7 +72,7 @@ def test_static_vectors_stay_and_the_others_learn():
         before = [np.array(weight) for weight in model.weights]
         model.compile("sgd", keras.losses.CategoricalCrossentropy(from_logits=True))
         target = np.eye(CLASSES, dtype="float32")[[0, 1, 2, 0]]
-        model.train_on_batch({"words": inputs()["words"]}, target)
+        model.train_on_batch(words_alone(), target)
         changed[variant] = {
             weight.path.split("/")[0]: not np.allclose(weight, old)
             for weight, old in zip(model.weights, before, strict=True)
@@ -95,12 +98,30 @@ def test_multichannel_is_one_filter_over_both_channels():
     np.testing.assert_allclose(call(both, inputs()), call(one, inputs()), atol=1e-5)
 
 
+@pytest.mark.parametrize("window", [1, 3, 4])
+def test_words_multiplied_once_give_the_convolution_of_the_sentence(window):
+    """Equation 2 of the paper, written as Keras's convolution over the padded word vectors."""
+    vectors = np.pad(VECTORS[1:], [(1, 0), (0, 0)])
+    indices = inputs(padding=2)["indices"]
+    ours = WordConvolution(5, window)
+    ours(vectors, indices)
+    theirs = keras.layers.Conv1D(5, window, activation="relu")
+    padded = np.pad(indices, [(0, 0), (window, window - 1)])
+    theirs(vectors[padded])
+    ours.bias.assign(np.linspace(-1, 1, 5))
+    theirs.set_weights([np.array(weight) for weight in ours.weights])
+    found = keras.ops.convert_to_numpy(ours(vectors, indices))
+    expected = keras.ops.convert_to_numpy(theirs(vectors[padded]))
+    assert found.shape == expected.shape == (4, 8 + window, 5)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_class_vectors_are_held_at_norm_three():
     model = kim_cnn(WORDS, CLASSES, "rand", dimension=8, filters=5)
     kernel = model.get_layer("logits").kernel
     kernel.assign(kernel * 100)
     model.compile("sgd", keras.losses.CategoricalCrossentropy(from_logits=True))
-    model.train_on_batch({"words": inputs()["words"]}, np.eye(CLASSES, dtype="float32")[[0] * 4])
+    model.train_on_batch(words_alone(), np.eye(CLASSES, dtype="float32")[[0] * 4])
     norms = np.linalg.norm(np.array(kernel), axis=0)
     assert (norms <= 3 + 1e-4).all() and norms.max() > 2.9
 
@@ -108,7 +129,6 @@ def test_class_vectors_are_held_at_norm_three():
 def test_a_sentence_shorter_than_the_windows_and_an_empty_one_have_scores():
     for _, model in networks():
         batch = {
-            "words": np.array([[5], [0]], "int32"),
             "indices": np.array([[1], [0]], "int32"),
             "token_words": np.array([0, 5], "int32"),
             "pieces": np.zeros(0, "int32"),

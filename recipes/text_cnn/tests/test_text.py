@@ -49,7 +49,8 @@ def test_the_graph_reads_like_the_corpus():
     assert ours["indices"].shape == graph["indices"].shape == (len(rows), LONGEST_SENTENCE)
     for batch in (ours, graph):
         np.testing.assert_array_equal(
-            np.array(batch["token_words"])[batch["indices"]], encoded.padded_words(rows)
+            np.array(batch["token_words"])[batch["indices"]],
+            encoded.words[encoded.padded(encoded.tokens, rows)],
         )
     for row, column in np.argwhere(np.array(ours["indices"]) > 0)[:60]:
         a, b = (
