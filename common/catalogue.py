@@ -67,7 +67,7 @@ class DatasetEntry(_Strict):
     """One set of the catalogue."""
 
     title: str
-    task: Literal["text classification", "word vectors"]
+    task: Literal["text classification", "word vectors", "table"]
     homepage: Annotated[str, Field(pattern=r"^https?://")]
     licence: str
     citation: str

@@ -276,14 +276,14 @@ def _prepare(found: DatasetEntry, originals: dict[str, Path], folder: Path) -> N
 
 
 def _check_counts(name: str, counts: Counts, path: Path) -> None:
-    """Refuse a prepared text set whose rows, splits or labels are not those of the catalogue."""
+    """Refuse a prepared set whose rows, splits or labels are not those of the catalogue."""
     if not path.exists():
         return
     splits: Counter[str] = Counter()
     phrases, labels = 0, set()
     with open(path, encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            labels.add(row["label"])
+            labels |= {row["label"]} if "label" in row else set()
             if row.get("level") == "phrase":
                 phrases += 1
             else:

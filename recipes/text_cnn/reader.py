@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from common.validation import DataError, Report
-from recipes.text_cnn.table import Record, Table, read_table
+from common.table import Record, Table, read_table
 
 # Words that a column's name is made of. "text", "label" and "split" beat all others.
 NAMES = {

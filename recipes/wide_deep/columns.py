@@ -169,8 +169,8 @@ def _numeric(there: pd.Series, numbers: np.ndarray, different: int) -> tuple[Kin
         return "category", f"its name says that it names things; {different:,} of them"
     if different <= 2:
         return "category", f"two values: {' and '.join(map(str, sorted(set(there))))}"
-    if different == len(there) > 50 and (np.diff(whole) == 1).all():
-        return "ignore", "row numbers"
+    if different == len(there) > 50 and (np.diff(whole) > 0).all():
+        return "ignore", "whole numbers that rise from row to row: row numbers?"
     few = " (few: a category?)" if different <= FEW_VALUES else ""
     return "number", f"whole numbers, {different:,} different ones{few}"
 

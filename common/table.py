@@ -1,6 +1,6 @@
 """A file of the user's as a table of columns and records: CSV, TSV, semicolons or JSON lines.
 
-Nothing is known here of texts and labels. What cannot be read is dropped and reported with its
+Nothing is known here of what the columns mean. What cannot be read is dropped and reported with its
 line in the file and its record number (they differ where a quoted field holds line breaks); a
 file that is no table is refused with one `DataError` that says what would mend it.
 """
@@ -205,8 +205,8 @@ def _delimiter(path: Path, lines: list[str]) -> str:
                 best, delimiter = (agreement, widths[0]), candidate
     if not delimiter:
         raise DataError(
-            f"{path} has only one column. A file needs a header line and at least a column of "
-            "texts and one of labels, separated by comma, semicolon, tab or |."
+            f"{path} has only one column. A file needs a header line and at least two columns, "
+            "separated by comma, semicolon, tab or |."
         )
     return delimiter
 

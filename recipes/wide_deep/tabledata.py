@@ -1,0 +1,132 @@
+"""A table with its target in memory, its card, and how its rows are dealt."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from common.validation import Report
+from recipes.wide_deep.columns import Columns
+
+PARTS = ("train", "validation", "test", "other")
+MOST_SHOWN = 40  # columns or classes in a card
+
+
+@dataclass(frozen=True)
+class TableData:
+    """Rows with a target. All arrays have one entry a row.
+
+    Attributes:
+        name: "sample", the catalogue's name, or the file's name.
+        synthetic: True where no person did what the rows say.
+        frame: the raw columns, without the target and the split.
+        columns: what each of them is.
+        target_name: the column that is to be predicted.
+        classes: class names; empty for a numeric target.
+        target: int32, label i means `classes[i]`; or float32 values.
+        split: str, "train", "validation", "test", or "other" (not used for either).
+        report: what was guessed, mended, dropped or found suspicious.
+        licence, citation: of the data.
+        fingerprint: sha256 of the content.
+        group: int rows of one visit or user, for ranking; None where there is none.
+        truth: data frame of what only a synthetic world's maker knows; None else.
+    """
+
+    name: str
+    synthetic: bool
+    frame: pd.DataFrame
+    columns: Columns
+    target_name: str
+    classes: list[str]
+    target: np.ndarray
+    split: np.ndarray
+    report: Report
+    licence: str
+    citation: str
+    fingerprint: str
+    group: np.ndarray | None = None
+    truth: pd.DataFrame | None = None
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def rows(self, part: str) -> np.ndarray:
+        """Row numbers of a part, ascending."""
+        return np.flatnonzero(self.split == part)
+
+    def card(self) -> TableCard:
+        """Rows and classes of each part, and what is known of the whole."""
+        parts = [part for part in PARTS if part in self.split]
+        if self.classes:
+            coded = pd.Categorical(self.target, range(len(self.classes)))
+            table = pd.crosstab(coded, self.split, dropna=False)
+            table = table.reindex(columns=parts, fill_value=0)
+            table.index = pd.Index(self.classes, name="class")
+        else:
+            groups = pd.Series(self.target).groupby(self.split)
+            table = groups.agg(["size", "mean", "std", "min", "max"]).loc[parts].T
+        facts = {
+            "rows": f"{len(self):,}",
+            "target": self.target_name + (" (classes)" if self.classes else " (a number)"),
+            "columns": ", ".join(
+                f"{len(names)} {kind}"
+                for kind in ("number", "category", "date", "text", "ignore")
+                if (names := self.columns.of(kind))
+            ),
+            "repeated rows": f"{int(self.frame.astype(str).duplicated().sum()):,}",
+            "licence": self.licence,
+        }
+        if self.citation:
+            facts["cite"] = self.citation
+        facts["sha256"] = self.fingerprint
+        title = self.name + (" (synthetic)" if self.synthetic else "")
+        return TableCard(title, table, facts)
+
+
+@dataclass(frozen=True)
+class TableCard:
+    """What a data set holds; shows as Markdown in a notebook.
+
+    Attributes:
+        title: the set's name.
+        counts: rows of each class, or figures of a numeric target, in each part (columns).
+        facts: everything else, as text.
+    """
+
+    title: str
+    counts: pd.DataFrame
+    facts: dict[str, str]
+
+    def _repr_markdown_(self) -> str:
+        parts = [str(part) for part in self.counts.columns]
+        lines = [f"**{self.title}**", "", f"| | {' | '.join(parts)} |"]
+        lines.append("|---" * (len(parts) + 1) + "|")
+        for name, row in self.counts.head(MOST_SHOWN).iterrows():
+            cells = " | ".join(f"{value:,.6g}" for value in row)
+            lines.append(f"| {_markdown(str(name))} | {cells} |")
+        if len(self.counts) > MOST_SHOWN:
+            lines.append(f"| and {len(self.counts) - MOST_SHOWN} more |")
+        lines += ["", *(f"- {fact}: {_markdown(value)}" for fact, value in self.facts.items())]
+        return "\n".join(lines)
+
+    __str__ = _repr_markdown_
+
+
+def fingerprint(frame: pd.DataFrame, target: np.ndarray, split: np.ndarray, classes) -> str:
+    """sha256 over columns, values, target, parts and class names."""
+    digest = hashlib.sha256(json.dumps([list(map(str, frame.columns)), list(classes)]).encode())
+    text = frame.astype("string").fillna("\0")
+    digest.update(pd.util.hash_pandas_object(text, index=False).to_numpy().tobytes())
+    digest.update(np.ascontiguousarray(target).tobytes())
+    digest.update("\n".join(split).encode())
+    return digest.hexdigest()
+
+
+def _markdown(text: str) -> str:
+    """Text as a table cell: a class name may hold markup."""
+    return html.escape(" ".join(text.split()), quote=False).replace("|", "\\|")
