@@ -14,8 +14,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from common.validation import DataError, Report
 from common.table import Record, Table, read_table
+from common.validation import DataError, Report
 
 # Words that a column's name is made of. "text", "label" and "split" beat all others.
 NAMES = {

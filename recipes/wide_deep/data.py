@@ -31,7 +31,7 @@ __all__ = ["TableData", "load"]
 HELD_OUT = 0.1  # share of the rows for validation, and for test where there is no test part
 FEWEST_ROWS, FEWEST_OF_A_CLASS = 50, 10
 MOST_CLASSES = 100  # of a target made of words or whole numbers
-SAMPLE_VISITS = 40_000
+SAMPLE_VISITS = 60_000
 SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("dev", "development", "val", "valid", "validation"), "validation"),

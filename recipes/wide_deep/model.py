@@ -58,7 +58,8 @@ def wide_deep(
                 np.cumsum([0, *(sizes[column] for column in embedded)])[:-1].astype("int32")
             )
             table = keras.layers.Embedding(
-                sum(sizes[column] for column in embedded), dimension, name="embeddings"
+                sum(sizes[column] for column in embedded), dimension, name="embeddings",
+                embeddings_initializer=keras.initializers.RandomNormal(stddev=0.3),
             )
             own = ids[:, embedded.start : embedded.stop] + first
             views.append(ops.reshape(table(own), (-1, len(embedded) * dimension)))
