@@ -13,7 +13,7 @@ from common.metrics import Interval, PairedTest
 
 
 def area(labels: np.ndarray, scores: np.ndarray, level: float = 0.95) -> Interval:
-    """Area under the ROC curve with its interval, on the scale of log odds so that it stays in 0..1.
+    """Area under the ROC curve; its interval is made on the log odds and so stays within 0 to 1.
 
     Args:
         labels: bool or 0 and 1 [rows].

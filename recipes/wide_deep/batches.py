@@ -95,7 +95,9 @@ class Batches:
         }
         signature = (inputs, tf.TensorSpec([None], self.target.dtype))
         chunks = tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(2)
-        batches = chunks.flat_map(lambda x, y: tf.data.Dataset.from_tensor_slices((x, y)).batch(size))
+        batches = chunks.flat_map(
+            lambda x, y: tf.data.Dataset.from_tensor_slices((x, y)).batch(size)
+        )
         options = tf.data.Options()
         options.autotune.enabled = False
         batches = batches.apply(tf.data.experimental.assert_cardinality(self.steps))

@@ -2,7 +2,7 @@
 
 A table comes in as a data frame of strings (or of numbers, from Parquet). `infer` says of every
 column whether it is a number, a category, a date, free text or nothing to learn from, and why;
-`Columns` holds the answer, which the user may correct by a line such as "zip: category, note: text".
+`Columns` holds the answer, which the user may correct by a line: "zip: category, note: text".
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def as_numbers(values: pd.Series) -> np.ndarray:
 
 
 def as_dates(values: pd.Series) -> pd.Series:
-    """datetime64 [rows] in UTC, NaT where nothing or no date stands. 3.4.2020 is the 3rd of April."""
+    """datetime64 [rows] in UTC, NaT where no date stands. 3.4.2020 is the 3rd of April."""
     if pd.api.types.is_datetime64_any_dtype(values):
         return pd.to_datetime(values, utc=True)
     said = values.astype("string").str.strip()

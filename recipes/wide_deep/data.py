@@ -147,7 +147,7 @@ def _own_file(
     names = list(frame.columns)
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise DataError(f"{path} has the column(s) {', '.join(map(repr, twice))} twice; rename one.")
+        raise DataError(f"{path} has the column(s) {', '.join(map(repr, twice))} twice.")
     if target is None:
         raise DataError(
             f"{path}: say which column is to be predicted: TARGET_COLUMN = one of "

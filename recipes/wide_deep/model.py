@@ -25,7 +25,7 @@ def wide_deep(
     dropout: float = 0.2,
     start: np.ndarray | None = None,
 ) -> keras.Model:
-    """The joint model of section 3.3, equation 3: P(y | x) = sigma(w_wide [x, phi(x)] + w_deep a + b).
+    """The joint model, section 3.3, equation 3: P(y | x) = sigma(w_wide [x, phi(x)] + w_deep a + b).
 
     Args:
         sizes: numbers of each id column; the wide part has a weight for every id.
@@ -67,8 +67,8 @@ def wide_deep(
             views.append(PiecewiseLinear(edges, name="piecewise_linear")(numbers))
         features = ops.concatenate(views, axis=-1) if len(views) > 1 else views[0]
         for number, width in enumerate(hidden):
-            features = keras.layers.Dense(width, activation="relu", name=f"hidden_{number}")(features)
-            features = keras.layers.Dropout(dropout, name=f"dropout_{number}")(features)
+            dense = keras.layers.Dense(width, activation="relu", name=f"hidden_{number}")
+            features = keras.layers.Dropout(dropout, name=f"dropout_{number}")(dense(features))
         bias = start if kind == "deep" and start is not None else np.zeros(outputs)
         scores.append(
             keras.layers.Dense(
