@@ -25,7 +25,7 @@ def wide_deep(
     dropout: float = 0.2,
     start: np.ndarray | None = None,
 ) -> keras.Model:
-    """The joint model, section 3.3, equation 3: P(y | x) = sigma(w_wide [x, phi(x)] + w_deep a + b).
+    """The joint model, section 3.3, equation 3: P(y|x) = sigma(w_wide [x, phi(x)] + w_deep a + b).
 
     Args:
         sizes: numbers of each id column; the wide part has a weight for every id.
