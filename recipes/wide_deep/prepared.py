@@ -1,0 +1,74 @@
+"""Features fitted and applied once, and kept by content: later runs and epochs read arrays."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import sklearn
+
+from common import files
+from recipes.wide_deep.features import Features
+from recipes.wide_deep.fitting import fit
+from recipes.wide_deep.tabledata import TableData
+
+MODULES = ("columns", "crosses", "features", "fitting", "graph", "prepared")  # the arrays' code
+IN_MEMORY = 1_000_000_000  # bytes; larger arrays stay on disk
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A table as the networks read it.
+
+    Attributes:
+        features: fitted on the training rows.
+        inputs: "ids" int32 and "numbers" float32 [rows, ...], in memory or memory-mapped.
+        mixed: they lie on disk, and batches should read them in blocks.
+        reused: nothing had to be computed.
+    """
+
+    features: Features
+    inputs: dict[str, np.ndarray]
+    mixed: bool
+    reused: bool
+
+
+def prepare(data: TableData, folder: str | Path | None, **settings) -> Prepared:
+    """Fit features on the training rows and apply them to all, or take what was kept.
+
+    Args:
+        data: the table.
+        folder: where arrays are kept, one folder for each content; None keeps none.
+        settings: of `fitting.fit`: minimum_count, cross, most_crosses, buckets, seed.
+    """
+    columns = data.columns.model_dump_json()
+    digest = hashlib.sha256(
+        json.dumps([data.fingerprint, columns, settings, sklearn.__version__]).encode()
+    )
+    for name in MODULES:
+        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+    kept = Path(folder) / digest.hexdigest()[:16] if folder else None
+    if kept and (kept / "features.npz").is_file():  # the last file written
+        return Prepared(Features.load(kept / "features.npz"), *_read(kept), reused=True)
+    train = data.rows("train")
+    features = fit(data.frame.iloc[train], data.columns, data.target[train], **settings)
+    inputs = features.arrays(data.frame)
+    if not kept:
+        return Prepared(features, inputs, mixed=False, reused=False)
+    shutil.rmtree(kept, ignore_errors=True)  # of a killed run
+    for name, array in inputs.items():
+        with files.whole(kept / f"{name}.npy") as aside:
+            np.save(aside, array)
+    features.save(kept / "features.npz")
+    return Prepared(features, *_read(kept), reused=False)
+
+
+def _read(folder: Path) -> tuple[dict[str, np.ndarray], bool]:
+    paths = {name: folder / f"{name}.npy" for name in ("ids", "numbers")}
+    large = sum(path.stat().st_size for path in paths.values()) > IN_MEMORY
+    mode = "r" if large else None
+    return {name: np.load(path, mmap_mode=mode) for name, path in paths.items()}, large
