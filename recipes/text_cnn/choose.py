@@ -97,8 +97,8 @@ def development_folds(corpus, count: int) -> Iterator:
 
 def linear_accuracies(corpus, fold) -> Iterator[tuple[str, float]]:
     """Every candidate for the linear model, and its accuracy on the development rows."""
-    from recipes.text_cnn.linear import BAYES_STRENGTH, PLAIN_STRENGTH, Features
     from recipes.text_cnn.ngrams import KINDS
+    from recipes.text_cnn.tfidf import BAYES_STRENGTH, PLAIN_STRENGTH, Features
 
     texts, labels = corpus.texts[fold.train], corpus.labels[fold.train]
     held_out, truth = corpus.texts[fold.validation], corpus.labels[fold.validation]
