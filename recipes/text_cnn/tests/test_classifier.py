@@ -11,6 +11,7 @@ from scipy.special import softmax
 
 from common import export
 from common.validation import DataError
+from recipes.text_cnn import linear
 from recipes.text_cnn.classifier import SentenceClassifier
 from recipes.text_cnn.predict import main, predict_file
 
@@ -160,7 +161,8 @@ def test_a_broken_off_prediction_leaves_nothing_that_looks_whole(model, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
-def test_memory_does_not_grow_with_the_rows(model, tmp_path):
+def test_memory_does_not_grow_with_the_rows(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(linear, "WORTH_TRACING", 0)  # tracing takes its memory once
     peaks = []
     for rows in (2_000, 20_000):
         (tmp_path / "in.csv").write_text("text\n" + "a lovely film, was it not?\n" * rows)
