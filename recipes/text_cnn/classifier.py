@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import softmax
 
+import recipes.text_cnn.model  # noqa: F401 - loading a network needs its layers registered
 from common.validation import DataError
 from recipes.text_cnn.batches import Batches, predict_logits
 from recipes.text_cnn.linear import LinearNgrams

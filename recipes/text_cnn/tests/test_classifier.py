@@ -2,6 +2,8 @@
 
 import csv
 import gzip
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -159,6 +161,14 @@ def test_a_broken_off_prediction_leaves_nothing_that_looks_whole(model, tmp_path
     with pytest.raises(KeyboardInterrupt):
         predict_file(model, tmp_path / "in.csv", tmp_path / "out.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_the_command_works_in_a_process_of_its_own(model, tmp_path):
+    """Nothing that this test session has imported may be needed to load the layers."""
+    (tmp_path / "in.csv").write_text("text\na lovely film\n")
+    command = [sys.executable, "-m", "recipes.text_cnn.predict"]
+    subprocess.run([*command, model, tmp_path / "in.csv", tmp_path / "out.csv"], check=True)
+    assert rows_of(tmp_path / "out.csv")[0]["problem"] == ""
 
 
 def test_memory_does_not_grow_with_the_rows(model, tmp_path, monkeypatch):
