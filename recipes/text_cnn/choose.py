@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-KEPT = Path("build/choose")  # linear models, which the candidates share
+# Linear models, which the candidates share.
+KEPT = Path(__file__).resolve().parents[2] / "build" / "choose"
 FOLDED, PHRASES = ("mr", "subj", "cr", "trec"), ("sst2", "sst1")
 # Of the word vectors and of the word pieces' vectors; ours by default are 32 and 64.
 LARGE = {"network": {"dimension": 64, "piece_dimension": 128}}

@@ -23,7 +23,7 @@ from recipes.text_cnn.batches import Batches, predict_logits
 from recipes.text_cnn.linear import LinearNgrams
 from recipes.text_cnn.text import Encoder
 
-FORMAT = 2  # of a saved classifier
+FORMAT = 3  # of a saved classifier
 
 
 class SentenceClassifier:

@@ -181,7 +181,7 @@ def _coloured_line(axes, height: float, label: str, tokens: list[str], colours) 
     gap, letters = 5, sum(map(len, tokens))
     width = 72 * axes.get_figure(root=True).get_size_inches()[0] - gap * len(tokens)
     size = min(11, width / (0.62 * max(letters, 1)))
-    drawn = axes.text(0, height - 0.18, "\u200b", size=size, va="center")  # an empty beginning
+    drawn = axes.text(0, height - 0.18, " ", size=size, va="center")  # an empty beginning
     for token, colour in zip(tokens, colours, strict=True):
         drawn = axes.annotate(
             token.replace("$", r"\$"), xy=(1, 0), xycoords=drawn, xytext=(gap, 0),

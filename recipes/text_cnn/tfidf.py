@@ -36,10 +36,11 @@ class Features:
     def __init__(self, texts, bayes_weights: bool, groups: np.ndarray | None = None):
         self.groups = np.arange(len(texts)) if groups is None else np.asarray(groups)
         self.bayes_weights = bayes_weights
-        self.lengths = np.zeros(0, np.int64)  # tokens of each text
+        tokens = [lowered(chunk) for chunk in chunks(texts, AT_A_TIME)]
+        self.lengths = np.concatenate([part.row_lengths().numpy() for part in tokens])
         self.matrices, self.terms, self.idf, self.places = {}, {}, {}, {}
         for kind in KINDS if bayes_weights else ("words",):
-            counts, terms, places, self.lengths = _counts(texts, kind)
+            counts, terms, places = _counts(tokens, kind)
             if kind != "words":  # of the many others those in one group alone are left out
                 often = _spread(counts, self.groups) > 1
                 kept = often[counts.indices]
@@ -83,7 +84,6 @@ class Features:
         return LinearNgrams(
             kinds, terms, np.concatenate(scales).astype(np.float32), weights, bias
         )
-
 
     def evidence(self, model: LinearNgrams, rows: np.ndarray) -> np.ndarray:
         """What `model.evidence` says of these texts, from the n-grams that are known already.
@@ -150,19 +150,20 @@ def _beside(blocks: list) -> sparse.csr_array:
     return matrix
 
 
-def _counts(texts, kind: str) -> tuple[sparse.csr_array, np.ndarray, np.ndarray, np.ndarray]:
-    """The n-grams of a kind in each text.
+def _counts(
+    parts: list[tf.RaggedTensor], kind: str
+) -> tuple[sparse.csr_array, np.ndarray, np.ndarray]:
+    """The n-grams of a kind in each text, from the lower-cased tokens in some parts.
 
     Returns:
-        How often each stands in each text, sparse [texts, n-grams]; the n-grams as bytes; where
-        they stand, int32 [3, places]: the entry of the sparse array and the first and last token
-        (counted over all texts); and the tokens of each text.
+        How often each stands in each text, sparse [texts, n-grams]; the n-grams as bytes; and
+        where they stand, int32 [3, places]: the entry of the sparse array and the first and last
+        token (counted over all texts).
     """
     number: dict[bytes, int] = {}
-    data, indices, sizes, places, lengths = [], [], [], [], []
+    data, indices, sizes, places = [], [], [], []
     entries, before = 0, 0
-    for chunk in chunks(texts, AT_A_TIME):
-        tokens = lowered(chunk)
+    for tokens in parts:
         found = KINDS[kind][0](tokens)
         distinct, place = tf.unique(found.grams)
         numbers = (number.setdefault(gram, len(number)) for gram in distinct.numpy().tolist())
@@ -172,18 +173,17 @@ def _counts(texts, kind: str) -> tuple[sparse.csr_array, np.ndarray, np.ndarray,
         key, entry, count = np.unique(row * width + column, return_inverse=True, return_counts=True)
         data.append(count.astype(np.float32))
         indices.append((key % width).astype(np.int32))
-        sizes.append(np.bincount(key // width, minlength=len(chunk)))
+        sizes.append(np.bincount(key // width, minlength=int(tokens.nrows())))
         ends = found.first.numpy(), found.last.numpy()
         places.append(np.stack([entry + entries, *(end + before for end in ends)]).astype(np.int32))
-        lengths.append(tokens.row_lengths().numpy())
         entries += len(key)
-        before += int(lengths[-1].sum())
+        before += len(tokens.flat_values)
     starts = np.cumsum([0, *np.concatenate(sizes)])
-    counts = sparse.csr_array(
-        (np.concatenate(data), np.concatenate(indices), starts), shape=(len(texts), len(number))
-    )
+    shape = (len(starts) - 1, len(number))
+    whole = (np.concatenate(data), np.concatenate(indices), starts)
+    counts = sparse.csr_array(whole, shape=shape)
     terms = np.array(list(number), dtype=object)
-    return counts, terms, np.concatenate(places, axis=1), np.concatenate(lengths)
+    return counts, terms, np.concatenate(places, axis=1)
 
 
 def bayes_ratios(present: sparse.spmatrix, labels: np.ndarray) -> np.ndarray:

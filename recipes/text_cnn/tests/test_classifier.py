@@ -14,7 +14,7 @@ from scipy.special import softmax
 from common import export
 from common.validation import DataError
 from recipes.text_cnn import linear
-from recipes.text_cnn.classifier import SentenceClassifier
+from recipes.text_cnn.classifier import FORMAT, SentenceClassifier
 from recipes.text_cnn.predict import main, predict_file
 
 TEXTS = ["a lovely film .", "the plot was dreadful", "", "🙂 <b>unheard</b> it's", "x " * 600]
@@ -69,7 +69,7 @@ def test_a_folder_without_a_classifier_is_named(tmp_path):
 
 def test_a_classifier_of_another_version_is_refused_by_name(classifier, tmp_path):
     state = classifier.save(tmp_path / "classifier") / "classifier.json"
-    state.write_text(state.read_text().replace('"format": 2', '"format": 1'))
+    state.write_text(state.read_text().replace(f'"format": {FORMAT}', '"format": 1'))
     with pytest.raises(DataError, match="another version .* Train it again"):
         SentenceClassifier.load(tmp_path / "classifier")
 
