@@ -84,9 +84,10 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Delete the checkpoints of this training, and nothing else in the folder."""
-        for pattern in ("epoch_*.npz", "best_*.npz", "*.npz.*.part"):
-            for path in self.folder.glob(pattern):
-                path.unlink(missing_ok=True)
+        for kind in ("epoch", "best"):
+            for pattern in (f"{kind}_*.npz", f".{kind}_*.part.npz"):  # half-written by a killed run
+                for path in self.folder.glob(pattern):
+                    path.unlink(missing_ok=True)
 
     def _epochs(self) -> list[int]:
         numbers = (path.stem.removeprefix("epoch_") for path in self.folder.glob("epoch_*.npz"))

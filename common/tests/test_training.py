@@ -1,6 +1,7 @@
 """training.fit and everything around it; test_resume.py kills it and goes on."""
 
 import importlib.util
+import os
 import re
 
 import keras
@@ -177,11 +178,31 @@ def test_more_epochs_may_be_asked_later_but_not_fewer(tmp_path):
 
 def test_resume_false_starts_anew_and_leaves_other_files(tmp_path):
     fit(build(), tmp_path, epochs=2)
-    note = tmp_path / "checkpoint" / "note.txt"
-    note.write_text("mine")
+    folder = tmp_path / "checkpoint"
+    note, other = folder / "note.txt", folder / ".theirs.7.part.npz"
+    # What a run that was killed while it wrote leaves behind.
+    killed = [folder / ".epoch_0003.7.part.npz", folder / ".best_0003.7.part.npz"]
+    for path in (note, other, *killed):
+        path.write_text("mine")
     history = fit(build(), tmp_path, epochs=1, resume=False)
-    assert history.resumed_from == 0 and note.exists()
-    assert not (tmp_path / "checkpoint" / "epoch_0002.npz").exists()
+    assert history.resumed_from == 0 and note.exists() and other.exists()
+    assert not any(path.exists() for path in (folder / "epoch_0002.npz", *killed))
+
+
+def test_a_checkpoint_being_written_has_the_name_that_clearing_looks_for(tmp_path, monkeypatch):
+    folder = tmp_path / "checkpoint"
+    fit(build(), tmp_path, epochs=1)
+
+    def killed(source, target):
+        os.link(source, f"{source.parent}/{source.name.replace(str(os.getpid()), '7')}")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(os, "replace", killed)
+        fit(build(), tmp_path, epochs=2)
+    assert list(folder.glob(".*.part.npz"))
+    fit(build(), tmp_path, epochs=1, resume=False)
+    assert not list(folder.glob(".*.part.npz"))
 
 
 def test_interruption_keeps_the_last_checkpoint_and_says_how_to_continue(tmp_path):

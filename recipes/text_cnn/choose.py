@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-KEPT = Path("build/choose")  # linear models, which the candidates share
+# Linear models, which the candidates share.
+KEPT = Path(__file__).resolve().parents[2] / "build" / "choose"
 FOLDED, PHRASES = ("mr", "subj", "cr", "trec"), ("sst2", "sst1")
 # Of the word vectors and of the word pieces' vectors; ours by default are 32 and 64.
 LARGE = {"network": {"dimension": 64, "piece_dimension": 128}}
@@ -97,8 +98,8 @@ def development_folds(corpus, count: int) -> Iterator:
 
 def linear_accuracies(corpus, fold) -> Iterator[tuple[str, float]]:
     """Every candidate for the linear model, and its accuracy on the development rows."""
-    from recipes.text_cnn.linear import BAYES_STRENGTH, PLAIN_STRENGTH, Features
     from recipes.text_cnn.ngrams import KINDS
+    from recipes.text_cnn.tfidf import BAYES_STRENGTH, PLAIN_STRENGTH, Features
 
     texts, labels = corpus.texts[fold.train], corpus.labels[fold.train]
     held_out, truth = corpus.texts[fold.validation], corpus.labels[fold.validation]

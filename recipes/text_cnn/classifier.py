@@ -17,12 +17,13 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import softmax
 
+import recipes.text_cnn.model  # noqa: F401 - loading a network needs its layers registered
 from common.validation import DataError
 from recipes.text_cnn.batches import Batches, predict_logits
 from recipes.text_cnn.linear import LinearNgrams
 from recipes.text_cnn.text import Encoder
 
-FORMAT = 2  # of a saved classifier
+FORMAT = 3  # of a saved classifier
 
 
 class SentenceClassifier:

@@ -26,8 +26,8 @@ from common.training import History
 from common.validation import DataError
 from recipes.text_cnn.classifier import SentenceClassifier
 from recipes.text_cnn.data import Fold, TextData
-from recipes.text_cnn.linear import LinearNgrams
 from recipes.text_cnn.settings import Settings
+from recipes.text_cnn.tfidf import fit_linear
 from recipes.text_cnn.train import train_classifier
 from recipes.text_cnn.vectors import identity
 
@@ -42,8 +42,10 @@ def work_key(**everything) -> str:
     as new.
     """
     digest = hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode())
-    modules = ("batches", "classifier", "data", "evaluate", "evidence", "linear", "model", "ngrams",
-               "optimizers", "settings", "text", "textdata", "train", "vectors")  # fmt: skip
+    modules = (
+        "batches", "classifier", "data", "evaluate", "evidence", "linear", "model", "ngrams",
+        "optimizers", "settings", "text", "textdata", "tfidf", "train", "vectors",
+    )  # fmt: skip
     paths = [Path(__file__).with_name(f"{name}.py") for name in modules]
     for path in [*paths, Path(training.__file__), Path(checkpoint.__file__)]:
         digest.update(path.read_bytes())
@@ -189,7 +191,7 @@ def evaluate_fold(
         arms["linear n-grams"] = classifier.linear.predict_proba(texts)
     if baseline:
         train = fold.train
-        plain = LinearNgrams.fit(data.texts[train], data.labels[train], len(data.classes))
+        plain = fit_linear(data.texts[train], data.labels[train], len(data.classes))
         arms[BASELINE] = plain.predict_proba(texts)
     if keep:
         classifier.save(kept)

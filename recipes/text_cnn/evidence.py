@@ -10,10 +10,10 @@ import sklearn
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from common import files
-from recipes.text_cnn.linear import BAYES_STRENGTH, Features, LinearNgrams
-from recipes.text_cnn.text import token_lists
+from recipes.text_cnn.linear import LinearNgrams
+from recipes.text_cnn.tfidf import BAYES_STRENGTH, Features
 
-MODULES = ("evidence", "linear", "ngrams", "text")  # the code that the files hang on
+MODULES = ("evidence", "linear", "ngrams", "text", "tfidf")  # the code that the files hang on
 
 
 def linear_model(
@@ -31,7 +31,8 @@ def linear_model(
     labels and the code alone: it is computed once and kept.
 
     Args:
-        texts, labels, classes, groups: as in `honest_evidence`.
+        texts: sequence of str; labels: int [texts]; classes: how many.
+        groups: int [texts], see `Features`.
         honest: also compute the honest evidence.
         folder: where files are kept and looked for; None keeps none.
 
@@ -57,7 +58,7 @@ def linear_model(
             with files.whole(at_model) as aside:
                 model.save(aside)
     if honest:
-        evidence = honest_evidence(features, texts, labels, classes)
+        evidence = honest_evidence(features, labels, classes)
         if folder:
             with files.whole(at_evidence) as aside:
                 np.save(aside, evidence)
@@ -66,7 +67,6 @@ def linear_model(
 
 def honest_evidence(
     features: Features,
-    texts,
     labels: np.ndarray,
     classes: int,
     parts: int = 5,
@@ -80,7 +80,7 @@ def honest_evidence(
 
     Args:
         features: of the texts, with Bayes weights; its groups stay together.
-        texts, labels, classes: as in `LinearNgrams.fit`.
+        labels: int [texts]; classes: how many.
         parts: fewer are taken where a class has fewer groups.
         seed: of the division.
 
@@ -94,17 +94,12 @@ def honest_evidence(
         splitter = StratifiedKFold(min(parts, rarest), shuffle=True, random_state=seed)
     else:  # a class of one group cannot be on both sides
         splitter = KFold(max(2, min(parts, len(kinds))), shuffle=True, random_state=seed)
-    result: list[np.ndarray] = [None] * len(labels)
-    parting = splitter.split(kinds, kinds) if len(kinds) > 1 else [(None, np.zeros(1, int))]
+    text = np.repeat(np.arange(len(labels)), features.lengths)  # of each token
+    result = np.zeros((len(text), classes), np.float32)
+    parting = splitter.split(kinds, kinds) if len(kinds) > 1 else []
     for _, held_out in parting:
-        rest = np.flatnonzero(np.isin(member, held_out))
-        train = np.flatnonzero(~np.isin(member, held_out))
-        held = [texts[k] for k in rest]
-        if len(np.unique(labels[train])) < 2:  # what is left tells nothing of the classes
-            found = [np.zeros((n, classes), np.float32) for n in map(len, token_lists(held))]
-        else:
-            model = features.fit(labels, train, classes, BAYES_STRENGTH)
-            found = model.token_evidence(held)
-        for row, evidence in zip(rest, found, strict=True):
-            result[row] = evidence
-    return np.concatenate(result)
+        held = np.isin(member, held_out)
+        if len(np.unique(labels[~held])) > 1:  # else what is left tells nothing of the classes
+            model = features.fit(labels, np.flatnonzero(~held), classes, BAYES_STRENGTH)
+            result[held[text]] = features.evidence(model, np.flatnonzero(held))
+    return result

@@ -1,4 +1,4 @@
-"""Four ways to see a sentence as n-grams, in TensorFlow string operations.
+"""Five ways to see a sentence as n-grams, in TensorFlow string operations.
 
 Each takes lower-cased tokens and returns `Found`: the n-grams of all sentences with their first and
 last token. A prefix ending in a tab, which no token holds, keeps the kinds apart. The kinds beyond
@@ -36,15 +36,18 @@ def lowered(texts: tf.Tensor) -> tf.RaggedTensor:
 
 def words(tokens: tf.RaggedTensor) -> Found:
     """All words, then all pairs of neighbours."""
-    flat, sentence = tokens.flat_values, tokens.value_rowids()
-    number = tf.range(tf.size(flat, tf.int64))
-    left = tf.boolean_mask(number[:-1], sentence[:-1] == sentence[1:])
-    pairs = tf.strings.join([tf.gather(flat, left), tf.gather(flat, left + 1)], separator=" ")
+    number = tf.range(tf.size(tokens.flat_values, tf.int64))
+    pairs = _pairs(tokens, 1, prefix="")
     return Found(
-        tf.concat([flat, pairs], axis=0),
-        tf.concat([number, left], axis=0),
-        tf.concat([number, left + 1], axis=0),
+        tf.concat([tokens.flat_values, pairs.grams], axis=0),
+        tf.concat([number, pairs.first], axis=0),
+        tf.concat([number, pairs.last], axis=0),
     )
+
+
+def gaps(tokens: tf.RaggedTensor) -> Found:
+    """Two words with any one between them."""
+    return _pairs(tokens, 2, prefix="_\t")
 
 
 def letters(tokens: tf.RaggedTensor) -> Found:
@@ -86,8 +89,19 @@ KINDS: dict[str, tuple[Callable[[tf.RaggedTensor], Found], float]] = {
     "words": (words, 1.0),
     "letters": (letters, 1.0),
     "negated": (negated, 1.0),
+    "gaps": (gaps, 0.5),
     "crossing": (crossing, 0.5),
 }
+
+
+def _pairs(tokens: tf.RaggedTensor, reach: int, prefix: str) -> Found:
+    """Two words of a sentence, the second `reach` tokens after the first."""
+    flat, sentence = tokens.flat_values, tokens.value_rowids()
+    first = tf.range(tf.maximum(tf.size(flat, tf.int64) - reach, 0))
+    same = tf.gather(sentence, first) == tf.gather(sentence, first + reach)
+    first = tf.boolean_mask(first, same)
+    grams = tf.strings.join([tf.gather(flat, first), tf.gather(flat, first + reach)], separator=" ")
+    return Found(tf.strings.join([prefix, grams]), first, first + reach)
 
 
 def _split(texts: tf.Tensor) -> tf.RaggedTensor:

@@ -10,7 +10,7 @@ class FusedAdamW(keras.optimizers.AdamW):
     """AdamW whose update is one compiled program on TensorFlow.
 
     Keras's own runs a dozen passes over every weight: with tables of 15,000 x 64 and 20,000 x 128 a
-    quarter of a step. This one also adds up the gradients of a word's repetitions before squaring
+    fifth of a step. This one also adds up the gradients of a word's repetitions before squaring
     them, as Adam means it. JAX compiles the whole step anyway, and PyTorch is left alone.
     """
 

@@ -165,7 +165,7 @@ def picture(
         name = data.classes[label]
         if says != label:
             name += f" (says {data.classes[says]})"
-        _coloured_line(axes, 0.84 - 0.36 * line, name, explanation.tokens, colours)
+        _coloured_line(axes, 0.92 - 0.36 * line, name, explanation.tokens, colours)
     title = f"Accuracy on {data.name}" + (" (synthetic)" if data.synthetic else "")
     paper = [] if data.synthetic else published(data.name)
     plots.bars_with_intervals(records, paper, title=title, axis=bottom.subplots())
@@ -175,12 +175,17 @@ def picture(
 
 
 def _coloured_line(axes, height: float, label: str, tokens: list[str], colours) -> None:
-    """One sentence, its words shaded one by one from left to right."""
-    drawn = axes.text(0, height, f"{label}:  ", weight="bold", size=11, va="center")
+    """A class, and below it a sentence whose words are shaded one by one from left to right."""
+    drawn = axes.text(0, height, label, weight="bold", size=11, va="center")
+    # A letter is about 0.62 of its size wide: long words make the sentence smaller, not cut off.
+    gap, letters = 5, sum(map(len, tokens))
+    width = 72 * axes.get_figure(root=True).get_size_inches()[0] - gap * len(tokens)
+    size = min(11, width / (0.62 * max(letters, 1)))
+    drawn = axes.text(0, height - 0.18, " ", size=size, va="center")  # an empty beginning
     for token, colour in zip(tokens, colours, strict=True):
         drawn = axes.annotate(
-            token.replace("$", r"\$"), xy=(1, 0), xycoords=drawn, xytext=(5, 0),
-            textcoords="offset points", va="bottom", size=11,
+            token.replace("$", r"\$"), xy=(1, 0), xycoords=drawn, xytext=(gap, 0),
+            textcoords="offset points", va="bottom", size=size,
             bbox={"boxstyle": "round,pad=0.15", "facecolor": colour, "edgecolor": "none"},
         )  # fmt: skip
 

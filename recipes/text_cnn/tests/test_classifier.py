@@ -2,6 +2,8 @@
 
 import csv
 import gzip
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -11,7 +13,8 @@ from scipy.special import softmax
 
 from common import export
 from common.validation import DataError
-from recipes.text_cnn.classifier import SentenceClassifier
+from recipes.text_cnn import linear
+from recipes.text_cnn.classifier import FORMAT, SentenceClassifier
 from recipes.text_cnn.predict import main, predict_file
 
 TEXTS = ["a lovely film .", "the plot was dreadful", "", "🙂 <b>unheard</b> it's", "x " * 600]
@@ -66,7 +69,7 @@ def test_a_folder_without_a_classifier_is_named(tmp_path):
 
 def test_a_classifier_of_another_version_is_refused_by_name(classifier, tmp_path):
     state = classifier.save(tmp_path / "classifier") / "classifier.json"
-    state.write_text(state.read_text().replace('"format": 2', '"format": 1'))
+    state.write_text(state.read_text().replace(f'"format": {FORMAT}', '"format": 1'))
     with pytest.raises(DataError, match="another version .* Train it again"):
         SentenceClassifier.load(tmp_path / "classifier")
 
@@ -160,7 +163,16 @@ def test_a_broken_off_prediction_leaves_nothing_that_looks_whole(model, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
-def test_memory_does_not_grow_with_the_rows(model, tmp_path):
+def test_the_command_works_in_a_process_of_its_own(model, tmp_path):
+    """Nothing that this test session has imported may be needed to load the layers."""
+    (tmp_path / "in.csv").write_text("text\na lovely film\n")
+    command = [sys.executable, "-m", "recipes.text_cnn.predict"]
+    subprocess.run([*command, model, tmp_path / "in.csv", tmp_path / "out.csv"], check=True)
+    assert rows_of(tmp_path / "out.csv")[0]["problem"] == ""
+
+
+def test_memory_does_not_grow_with_the_rows(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(linear, "WORTH_TRACING", 0)  # tracing takes its memory once
     peaks = []
     for rows in (2_000, 20_000):
         (tmp_path / "in.csv").write_text("text\n" + "a lovely film, was it not?\n" * rows)

@@ -5,7 +5,7 @@ import pytest
 
 from recipes.text_cnn import evidence
 from recipes.text_cnn.evidence import honest_evidence, linear_model
-from recipes.text_cnn.linear import Features, LinearNgrams
+from recipes.text_cnn.tfidf import Features, fit_linear
 
 
 def test_honest_evidence_knows_nothing_of_its_own_rows():
@@ -14,15 +14,27 @@ def test_honest_evidence_knows_nothing_of_its_own_rows():
     texts = [" ".join(random.choice(list("abcdefghijklmnop"), 6)) for _ in range(400)]
     labels = random.integers(0, 2, 400)
     own = np.concatenate(
-        LinearNgrams.fit(texts, labels, 2, bayes_weights=True).token_evidence(texts)
+        fit_linear(texts, labels, 2, bayes_weights=True).token_evidence(texts)
     )
-    honest = honest_evidence(Features(texts, True), texts, labels, 2)
+    honest = honest_evidence(Features(texts, True), labels, 2)
     assert honest.shape == own.shape == (2400, 2)
 
     def accuracy(evidence):
         return (evidence.reshape(400, 6, 2).sum(1).argmax(1) == labels).mean()
 
     assert accuracy(own) > 0.8 and 0.4 < accuracy(honest) < 0.6
+
+
+@pytest.mark.parametrize("bayes_weights", [False, True])
+def test_known_texts_are_read_as_new_ones(bayes_weights):
+    texts = ["Not good, not bad", "", "good", "a very very good film", "it isn't good", "x"] * 2
+    labels = np.array([0, 1, 1, 1, 0, 0] * 2)
+    features = Features(texts, bayes_weights, groups=np.arange(12) % 7)
+    model = features.fit(labels, np.arange(0, 12, 2), 2, 3.0)
+    rows = np.array([0, 1, 3, 4, 9, 11])
+    expected = np.concatenate(model.token_evidence([texts[row] for row in rows]))
+    assert np.abs(expected).max() > 0.01
+    np.testing.assert_allclose(features.evidence(model, rows), expected, atol=1e-6)
 
 
 def test_groups_are_not_parted():
@@ -32,10 +44,10 @@ def test_groups_are_not_parted():
     labels = np.tile(random.integers(0, 2, 200), 2)
 
     def accuracy(groups):
-        evidence = honest_evidence(Features(texts, True, groups), texts, labels, 2)
+        evidence = honest_evidence(Features(texts, True, groups), labels, 2)
         return (evidence.reshape(400, 6, 2).sum(1).argmax(1) == labels).mean()
 
-    assert accuracy(None) > 0.75 > 0.6 > accuracy(np.tile(np.arange(200), 2))
+    assert accuracy(None) > 0.8 > 0.6 > accuracy(np.tile(np.arange(200), 2))
 
 
 def test_honest_evidence_is_that_of_a_model_without_the_rows():
@@ -60,7 +72,7 @@ def test_honest_evidence_is_that_of_a_model_without_the_rows():
 def test_cross_fitting_does_with_next_to_nothing(texts, labels, groups):
     groups = None if groups is None else np.array(groups)
     classes = max(labels) + 1
-    evidence = honest_evidence(Features(texts, True, groups), texts, np.array(labels), classes)
+    evidence = honest_evidence(Features(texts, True, groups), np.array(labels), classes)
     assert evidence.shape == (sum(len(text.split()) for text in texts), classes)
     assert np.isfinite(evidence).all()
 

@@ -7,8 +7,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from recipes.text_cnn.linear import Features, LinearNgrams, bayes_ratios
+from recipes.text_cnn.linear import LinearNgrams
 from recipes.text_cnn.text import token_lists
+from recipes.text_cnn.tfidf import Features, bayes_ratios, fit_linear
 
 
 def words_and_pairs(text):
@@ -18,7 +19,7 @@ def words_and_pairs(text):
 
 def test_the_baseline_is_tfidf_and_logistic_regression(corpus, fold):
     texts, labels = corpus.texts[fold.train], corpus.labels[fold.train]
-    ours = LinearNgrams.fit(texts, labels, 2)
+    ours = fit_linear(texts, labels, 2)
     theirs = make_pipeline(
         TfidfVectorizer(analyzer=words_and_pairs, sublinear_tf=True),
         LogisticRegression(C=10, max_iter=1000),
@@ -48,7 +49,7 @@ def test_an_ngram_equally_common_in_all_classes_tells_nothing():
 def test_saved_and_loaded(corpus, fold, tmp_path, bayes_weights):
     texts = [*corpus.texts[fold.train], "~ a ~ b", "~"]
     labels = [*corpus.labels[fold.train], 0, 1]
-    model = LinearNgrams.fit(texts, np.array(labels), 2, bayes_weights=bayes_weights)
+    model = fit_linear(texts, np.array(labels), 2, bayes_weights=bayes_weights)
     model.save(tmp_path / "linear.npz")
     again = LinearNgrams.load(tmp_path / "linear.npz")
     test = ["a lovely film", "~ a", "", "unheard"]
@@ -58,7 +59,7 @@ def test_saved_and_loaded(corpus, fold, tmp_path, bayes_weights):
 
 def test_a_sentence_does_not_depend_on_its_neighbours(corpus, fold):
     texts, labels = corpus.texts[fold.train], corpus.labels[fold.train]
-    model = LinearNgrams.fit(texts, labels, 2, bayes_weights=True)
+    model = fit_linear(texts, labels, 2, bayes_weights=True)
     together = model.predict_proba(["a lovely film", "dreadful", ""])
     alone = np.concatenate([model.predict_proba([t]) for t in ("a lovely film", "dreadful", "")])
     np.testing.assert_allclose(together, alone, atol=1e-6)
@@ -66,15 +67,15 @@ def test_a_sentence_does_not_depend_on_its_neighbours(corpus, fold):
 
 def test_character_ngrams_reach_words_never_seen(corpus, fold):
     texts, labels = corpus.texts[fold.train], corpus.labels[fold.train]
-    model = LinearNgrams.fit(texts, labels, 2, bayes_weights=True)
+    model = fit_linear(texts, labels, 2, bayes_weights=True)
     assert model.predict_proba(["superbly"])[0, 1] > 0.6
-    plain = LinearNgrams.fit(texts, labels, 2)
+    plain = fit_linear(texts, labels, 2)
     assert plain.predict_proba(["superbly"])[0, 1] == plain.predict_proba([""])[0, 1]
 
 
 def test_a_class_without_rows_is_never_proposed():
     texts, labels = ["good film", "bad film", "fine film"] * 5, np.array([0, 1, 3] * 5)
-    probabilities = LinearNgrams.fit(texts, labels, 4).predict_proba(["good film", "what"])
+    probabilities = fit_linear(texts, labels, 4).predict_proba(["good film", "what"])
     assert probabilities.shape == (2, 4) and (probabilities[:, 2] < 1e-6).all()
     assert probabilities[0].argmax() == 0
 
@@ -82,7 +83,7 @@ def test_a_class_without_rows_is_never_proposed():
 @pytest.mark.parametrize("bayes_weights", [False, True])
 def test_evidence_adds_up_to_the_answer(corpus, fold, bayes_weights):
     texts, labels = corpus.texts[fold.train], corpus.labels[fold.train]
-    model = LinearNgrams.fit(texts, labels, 2, bayes_weights=bayes_weights)
+    model = fit_linear(texts, labels, 2, bayes_weights=bayes_weights)
     test = ["a lovely lovely film was not dull .", "", "unheard", "🙂 it's"]
     found = model.token_evidence(test)
     assert [len(each) for each in found] == [8, 0, 1, 3]
@@ -92,7 +93,7 @@ def test_evidence_adds_up_to_the_answer(corpus, fold, bayes_weights):
 
 def test_an_ngram_is_shared_by_its_first_and_last_token():
     texts = ["very good", "very bad"] * 5
-    model = LinearNgrams.fit(texts, np.array([1, 0] * 5), 2)
+    model = fit_linear(texts, np.array([1, 0] * 5), 2)
     kind = dict(zip(model.terms.tolist(), model.weights * model.scales[:, None], strict=True))
     length = np.sqrt(sum(model.scales[model.terms == t][0] ** 2 for t in
                          (b"very", b"good", b"very good")))  # fmt: skip

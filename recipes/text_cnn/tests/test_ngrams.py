@@ -21,6 +21,10 @@ def test_words_and_pairs():
     ]  # fmt: skip
 
 
+def test_gaps():
+    assert found("gaps", "a b", "c d e f") == [("c e", 2, 4), ("d f", 3, 5)]
+
+
 def test_letters_know_where_a_word_begins_and_ends():
     assert [gram for gram, _, _ in found("letters", "ab")] == [
         "<a", "ab", "b>", "<ab", "ab>", "<ab>",
@@ -57,7 +61,7 @@ def test_negation_stays_in_its_sentence():
 
 
 def test_kinds_never_meet():
-    text = tf.constant(["~ a not the ~ b ! a ^ lot of"])
+    text = tf.constant(["~ a not the ~ b ! _ a ^ lot of"])
     tokens = ngrams.lowered(text)
     seen = [set(find(tokens)[0].numpy().tolist()) for find, _ in ngrams.KINDS.values()]
     assert sum(map(len, seen)) == len(set.union(*seen))
