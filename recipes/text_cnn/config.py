@@ -1,31 +1,16 @@
-"""The notebook's parameters, checked in one place before anything is computed."""
+"""The notebook's parameters, with their ranges."""
 
 from __future__ import annotations
 
-import difflib
-import json
-from pathlib import Path
-from typing import Any, Literal
+from pydantic import Field, model_validator
 
-import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from common import files
+from common import parameters
 from recipes.text_cnn.settings import Linear, Settings, Variant
 
 
-class Parameters(BaseModel):
-    """Every upper-case parameter of the notebook, with its range."""
+class Parameters(parameters.Parameters):
+    """Every upper-case parameter of the notebook."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    DATA: str = Field(min_length=1)
-    OUTPUT_DIR: str = Field(min_length=1)
-    SEED: int = Field(ge=0)
-    EPOCHS: int | None = Field(ge=1)
-    BATCH_SIZE: int | None = Field(ge=1)
-    LIMIT: int | None = Field(ge=1)
-    RESUME: bool
     VARIANT: Variant
     VECTORS: str | None
     MEMBERS: int = Field(ge=1, le=100)
@@ -36,8 +21,6 @@ class Parameters(BaseModel):
     LABEL_COLUMN: str | None
     SPLIT_COLUMN: str | None
     STRICT: bool
-    MEMORY: Literal["grow"] | str | float | None
-    PRECISION: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"]
 
     @model_validator(mode="after")
     def _fit_together(self) -> Parameters:
@@ -62,39 +45,3 @@ class Parameters(BaseModel):
         if self.VARIANT == "subword":
             return Settings(**own)
         return Settings.as_published(self.VARIANT, **own)
-
-    def table(self) -> pd.DataFrame:
-        """The parameters as a table for the notebook."""
-        values = {name: repr(value) for name, value in self}
-        return pd.DataFrame({"value": values}).rename_axis("parameter")
-
-    def save(self) -> Path:
-        """Write OUTPUT_DIR/parameters.json."""
-        path = Path(self.OUTPUT_DIR) / "parameters.json"
-        files.write_text(path, json.dumps(self.model_dump(), indent=1))
-        return path
-
-
-def check(parameters: dict[str, Any]) -> Parameters:
-    """Turn the notebook's upper-case names into checked parameters.
-
-    Raises:
-        ValueError: names every parameter that is wrong, unknown or missing, and what would do.
-    """
-    try:
-        return Parameters(**parameters)
-    except ValidationError as error:
-        problems = []
-        for found in error.errors():
-            name = str(found["loc"][0]) if found["loc"] else ""
-            if found["type"] == "extra_forbidden":
-                near = difflib.get_close_matches(name, Parameters.model_fields, n=1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                problems.append(f"{name}: no such parameter{hint}")
-            elif found["type"] == "missing":
-                problems.append(f"{name}: missing from the parameters cell")
-            elif not name:
-                problems.append(found["msg"].removeprefix("Value error, "))
-            else:
-                problems.append(f"{name}={found['input']!r}: {found['msg']}")
-        raise ValueError("Parameters: " + "; ".join(dict.fromkeys(problems)) + ".") from None

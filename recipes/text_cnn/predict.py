@@ -10,22 +10,12 @@ that cannot be read keeps an empty label and says why.
 from __future__ import annotations
 
 import argparse
-import codecs
-import csv
-import gzip
-import io
-import itertools
 import sys
-import time
-from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
 
-from common import files
+from common.stream import answer_rows, read_rows
 from common.validation import DataError
 from recipes.text_cnn.reader import candidates
-
-LONGEST_ROW = 200  # lines; a quote still open after so many was never meant to be closed
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,11 +53,7 @@ def predict_file(
         FileNotFoundError: no classifier in `model`.
         DataError: the input is missing, empty, or has no such column.
     """
-    if not source.is_file():
-        raise DataError(f"{source} is no file; give a .csv or .tsv file with a header row.")
-    if source.resolve() == target.resolve():
-        raise DataError(f"{target} is the input itself; name another output file.")
-    header, rows = _rows(source)
+    header, rows = read_rows(source)
     column = _text_column(source, header, text_column)
 
     # Heavy imports after the cheap checks: a mistyped path is answered at once.
@@ -75,45 +61,20 @@ def predict_file(
 
     classifier = SentenceClassifier.load(model)
     added = ["label", "confidence", *(f"probability_{name}" for name in classifier.classes)]
-    taken = set(header) & {*added, "problem"}
-    if taken:
-        raise DataError(
-            f"{source} already has the column(s) {', '.join(sorted(taken))}; rename them first, "
-            "the output would hold two of that name."
-        )
-    started, shown, done, bad = time.perf_counter(), 0.0, 0, 0
-    with files.whole(target) as aside, open(aside, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([*header, *added, "problem"])
-        while block := list(itertools.islice(rows, size)):
-            problems = [_problem(fields, header, column) for fields in block]
-            texts = [
-                "" if problem else fields[column]
-                for fields, problem in zip(block, problems, strict=True)
-            ]
-            table = classifier.probabilities(texts)
-            for fields, problem, row in zip(block, problems, table, strict=True):
-                kept = ((fields or []) + [""] * len(header))[: len(header)]
-                best = int(row.argmax())
-                results = [classifier.classes[best], *(f"{p:.6f}" for p in (row[best], *row))]
-                writer.writerow([*kept, *([""] * len(added) if problem else results), problem])
-            done += len(block)
-            bad += sum(map(bool, problems))
-            seconds = time.perf_counter() - started
-            if seconds - shown > 5:
-                shown = seconds
-                print(f"{done:,} rows, {done / seconds:,.0f} rows/s", file=sys.stderr)
-    seconds = time.perf_counter() - started
-    unread = f", {bad:,} without a label (see the column 'problem')" if bad else ""
-    return f"{target}: {done:,} rows{unread}, {seconds:.1f} s, {done / seconds:,.0f} rows/s"
 
+    def answer(block: list[list[str]], problems: list[str]) -> list[list[str]]:
+        texts = [fields[column] for fields in block]
+        for row, text in enumerate(texts):
+            if not problems[row] and not text.strip():
+                problems[row] = "the text is empty"
+        table = classifier.probabilities(texts)
+        best = table.argmax(1)
+        return [
+            [classifier.classes[k], *(f"{p:.6f}" for p in (row[k], *row))]
+            for k, row in zip(best, table, strict=True)
+        ]
 
-def _problem(fields: list[str] | None, header: list[str], column: int) -> str:
-    if fields is None:
-        return "a quote is never closed"
-    if len(fields) != len(header):
-        return f"{len(fields)} fields where the header has {len(header)}"
-    return "" if fields[column].strip() else "the text is empty"
+    return answer_rows(source, target, header, rows, added, answer, size)
 
 
 def _text_column(source: Path, header: list[str], wanted: str | None) -> int:
@@ -128,62 +89,6 @@ def _text_column(source: Path, header: list[str], wanted: str | None) -> int:
             "--text-column NAME."
         )
     return guesses[0]
-
-
-def _rows(source: Path) -> tuple[list[str], Iterator[list[str] | None]]:
-    """The header, and a stream of records; None where a quote is never closed."""
-    lines = _lines(source)
-    first = next(lines, "")
-    if not first.strip():
-        raise DataError(f"{source} is empty; its first line must name the columns.")
-    if first.lstrip().startswith("{"):
-        raise DataError(f"{source} looks like JSON lines; give a .csv or .tsv file.")
-    separator = max(",\t;", key=first.count)
-    rows = _records(itertools.chain([first], lines), separator)
-    header = next(rows)
-    if header is None:
-        raise DataError(f"{source}, line 1: the header's quote is never closed.")
-    return header, rows
-
-
-def _records(lines: Iterator[str], separator: str) -> Iterator[list[str] | None]:
-    waiting: deque[str] = deque()
-    end = "\ufffe"  # a noncharacter: no text holds it
-    while line := waiting.popleft() if waiting else next(lines, ""):
-        if not line.strip():
-            continue
-        if '"' not in line:
-            yield line.rstrip("\r\n").split(separator)
-            continue
-        taken = [line]
-        while True:
-            parsed = list(csv.reader([*taken, end], delimiter=separator))
-            if parsed[-1] == [end]:  # the record ends with these lines
-                yield parsed[0]
-                break
-            more = waiting.popleft() if waiting else next(lines, "")
-            if not more or len(taken) == LONGEST_ROW:
-                waiting.extendleft(reversed([*taken[1:], more] if more else taken[1:]))
-                yield None
-                break
-            taken.append(more)
-
-
-def _lines(source: Path) -> Iterator[str]:
-    """Lines as text: UTF-16 by its mark, else UTF-8, and Windows-1252 for a line that is not."""
-    opener = gzip.open if source.suffix == ".gz" else open
-    with opener(source, "rb") as file:
-        mark = file.read(2)
-        file.seek(0)
-        if mark in (b"\xff\xfe", b"\xfe\xff"):
-            yield from io.TextIOWrapper(file, "utf-16", errors="replace", newline="\n")
-            return
-        for number, line in enumerate(file):
-            line = line.removeprefix(codecs.BOM_UTF8) if number == 0 else line
-            try:
-                yield line.replace(b"\0", b"").decode("utf-8")
-            except UnicodeDecodeError:
-                yield line.replace(b"\0", b"").decode("cp1252", "replace")
 
 
 if __name__ == "__main__":

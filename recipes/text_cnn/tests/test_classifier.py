@@ -101,7 +101,7 @@ def test_a_file_keeps_its_rows_and_gains_columns(model, classifier, tmp_path, ca
     assert "empty" in rows[2]["problem"] and "3 fields" in rows[3]["problem"]
     expected = classifier.probabilities(["a lovely; film"])[0, 1]
     assert float(rows[0]["confidence"]) == pytest.approx(expected, abs=1e-5)
-    assert "4 rows, 2 without a label" in capsys.readouterr().out
+    assert "4 rows, 2 without an answer" in capsys.readouterr().out
 
 
 def test_an_open_quote_costs_one_row(model, tmp_path):

@@ -20,10 +20,10 @@ RIGHT = dict(
 
 
 def test_the_defaults_are_the_variants_own():
-    assert config.check(RIGHT).settings == Settings()
-    paper = config.check({**RIGHT, "VARIANT": "rand"}).settings
+    assert config.Parameters.check(RIGHT).settings == Settings()
+    paper = config.Parameters.check({**RIGHT, "VARIANT": "rand"}).settings
     assert (paper.optimizer, paper.learning_rate, paper.batch_size) == ("adadelta", 1.0, 50)
-    assert config.check({**RIGHT, "EPOCHS": 2}).settings.epochs == 2
+    assert config.Parameters.check({**RIGHT, "EPOCHS": 2}).settings.epochs == 2
 
 
 @pytest.mark.parametrize(
@@ -39,17 +39,17 @@ def test_the_defaults_are_the_variants_own():
 )
 def test_a_wrong_parameter_is_named(wrong, message):
     with pytest.raises(ValueError) as error:
-        config.check({**RIGHT, **wrong})
+        config.Parameters.check({**RIGHT, **wrong})
     assert message in str(error.value) and all(name in str(error.value) for name in wrong)
 
 
 def test_a_missing_parameter_is_named():
     with pytest.raises(ValueError, match="SEED: missing"):
-        config.check({name: value for name, value in RIGHT.items() if name != "SEED"})
+        config.Parameters.check({name: value for name, value in RIGHT.items() if name != "SEED"})
 
 
 def test_parameters_are_saved_whole(tmp_path):
-    path = config.check({**RIGHT, "OUTPUT_DIR": str(tmp_path / "new")}).save()
+    path = config.Parameters.check({**RIGHT, "OUTPUT_DIR": str(tmp_path / "new")}).save()
     assert json.loads(path.read_text())["MEMBERS"] == 3
     assert [found.name for found in path.parent.iterdir()] == ["parameters.json"]
 
