@@ -15,6 +15,7 @@ class Parameters(parameters.Parameters):
     VECTORS: str | None
     MEMBERS: int = Field(ge=1, le=100)
     LINEAR: Linear
+    OPENINGS: bool
     LEARNING_RATE: float | None = Field(gt=0)
     FOLDS: int = Field(ge=1)
     TEXT_COLUMN: str | None

@@ -129,6 +129,7 @@ def evaluate_fold(
     *,
     members: int = 1,
     linear: str = "read",
+    openings: bool = False,
     distil: bool = False,
     linear_dir: str | Path | None = None,
     arm: str | None = None,
@@ -145,7 +146,7 @@ def evaluate_fold(
         settings: of the networks.
         data, fold: the sentences and their division.
         output_dir: everything goes to `output_dir/folds/<key>/fold_<k>`, see `work_key`.
-        members, linear, distil, vectors: see `train_classifier`.
+        members, linear, openings, distil, vectors: see `train_classifier`.
         linear_dir: where the linear model stands for other arms of the same fold; None keeps it
             until the fold is finished.
         arm: the classifier's name among the arms; None takes the variant's, "ours" for our own.
@@ -162,8 +163,8 @@ def evaluate_fold(
     key = work_key(
         backend=keras.backend.backend(), precision=keras.config.dtype_policy().name,
         outside=identity(vectors) if vectors else None, data=data.fingerprint,
-        settings=settings.model_dump(), members=members, linear=linear, distil=distil, seed=seed,
-        vectors=vectors, baseline=baseline, arm=arm,
+        settings=settings.model_dump(), members=members, linear=linear, openings=openings,
+        distil=distil, seed=seed, vectors=vectors, baseline=baseline, arm=arm,
         rows=[zlib.crc32(rows.tobytes()) for rows in (fold.train, fold.validation, fold.test)],
     )  # fmt: skip
     folder = Path(output_dir) / "folds" / key / f"fold_{fold.number}"
@@ -177,9 +178,9 @@ def evaluate_fold(
                 log(f"fold {fold.number + 1} is finished: taken from {path}")
             return result, SentenceClassifier.load(kept) if kept.is_dir() else None
     classifier, histories = train_classifier(
-        settings, data, fold, folder, members=members, linear=linear, distil=distil,
-        linear_dir=linear_dir or folder / "linear", seed=seed, vectors=vectors, resume=resume,
-        fingerprint=key, log=log,
+        settings, data, fold, folder, members=members, linear=linear, openings=openings,
+        distil=distil, linear_dir=linear_dir or folder / "linear", seed=seed, vectors=vectors,
+        resume=resume, fingerprint=key, log=log,
     )  # fmt: skip
     texts = data.texts[fold.test]
     scores = classifier.scores(texts)

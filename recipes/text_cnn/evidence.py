@@ -11,6 +11,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 
 from common import files
 from recipes.text_cnn.linear import LinearNgrams
+from recipes.text_cnn.ngrams import USUAL
 from recipes.text_cnn.tfidf import BAYES_STRENGTH, Features
 
 MODULES = ("evidence", "linear", "ngrams", "text", "tfidf")  # the code that the files hang on
@@ -23,6 +24,7 @@ def linear_model(
     groups: np.ndarray,
     *,
     honest: bool,
+    openings: bool = False,
     folder: str | Path | None = None,
 ) -> tuple[LinearNgrams, np.ndarray | None]:
     """The linear model of some texts, and what networks learn from of it.
@@ -34,12 +36,14 @@ def linear_model(
         texts: sequence of str; labels: int [texts]; classes: how many.
         groups: int [texts], see `Features`.
         honest: also compute the honest evidence.
+        openings: read how sentences begin too (`ngrams.openings`).
         folder: where files are kept and looked for; None keeps none.
 
     Returns:
         The model of all texts, and its `honest_evidence` or None.
     """
-    rest = (classes, labels.tolist(), groups.tolist(), sklearn.__version__)
+    kinds = (*USUAL, "openings") if openings else USUAL
+    rest = (kinds, classes, labels.tolist(), groups.tolist(), sklearn.__version__)
     digest = hashlib.sha256(repr(rest).encode())
     for text in texts:
         digest.update(str(text).encode("utf-8", "surrogatepass") + b"\0")
@@ -51,7 +55,7 @@ def linear_model(
     evidence = np.load(at_evidence) if folder and honest and at_evidence.is_file() else None
     if model is not None and (evidence is not None or not honest):
         return model, evidence
-    features = Features(texts, bayes_weights=True, groups=groups)
+    features = Features(texts, bayes_weights=True, groups=groups, kinds=kinds)
     if model is None:
         model = features.fit(labels, np.arange(len(labels)), classes, BAYES_STRENGTH)
         if folder:

@@ -1,8 +1,9 @@
-"""Five ways to see a sentence as n-grams, in TensorFlow string operations.
+"""Ways to see a sentence as n-grams, in TensorFlow string operations.
 
 Each takes lower-cased tokens and returns `Found`: the n-grams of all sentences with their first and
 last token. A prefix ending in a tab, which no token holds, keeps the kinds apart. The kinds beyond
-words and pairs were chosen on development rows of MR and CR (`choose.py`).
+words and pairs were chosen on development rows of MR and CR (`choose.py`). Openings help with
+questions, whose first words say what is asked for, and harm elsewhere: they are taken on wish.
 """
 
 from __future__ import annotations
@@ -84,6 +85,27 @@ def negated(tokens: tf.RaggedTensor) -> Found:
     return Found(tf.strings.join(["!\t", tf.gather(flat, last)]), first, last)
 
 
+def openings(tokens: tf.RaggedTensor) -> Found:
+    """A sentence's first one to four words as one, and each of its first two with every later one.
+
+    They tell what a question asks for: "how many ...", "what ... city ...".
+    """
+    flat = tokens.flat_values
+    number = tf.range(tf.size(flat, tf.int64))
+    place = number - tf.gather(tokens.row_starts(), tokens.value_rowids())
+    parts = []
+    for k in range(4):
+        last = tf.boolean_mask(number, place == k)
+        run = tf.strings.join([tf.gather(flat, last - back) for back in range(k, -1, -1)], " ")
+        parts.append(Found(tf.strings.join(["|\t", run]), last - k, last))
+    for k in range(2):
+        last = tf.boolean_mask(number, place > k)
+        first = last - tf.boolean_mask(place, place > k) + k
+        pair = [f"|{k}\t", tf.gather(flat, first), " ", tf.gather(flat, last)]
+        parts.append(Found(tf.strings.join(pair), first, last))
+    return Found(*(tf.concat(column, axis=0) for column in zip(*parts, strict=True)))
+
+
 # Each kind is brought to length 1 and then to this weight.
 KINDS: dict[str, tuple[Callable[[tf.RaggedTensor], Found], float]] = {
     "words": (words, 1.0),
@@ -91,7 +113,9 @@ KINDS: dict[str, tuple[Callable[[tf.RaggedTensor], Found], float]] = {
     "negated": (negated, 1.0),
     "gaps": (gaps, 0.5),
     "crossing": (crossing, 0.5),
+    "openings": (openings, 1.0),
 }
+USUAL = ("words", "letters", "negated", "gaps", "crossing")
 
 
 def _pairs(tokens: tf.RaggedTensor, reach: int, prefix: str) -> Found:

@@ -16,6 +16,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from recipes.text_cnn.settings import Settings
+
 ROOT = Path(__file__).resolve().parents[2]
 SETS = ("mr", "subj", "cr", "trec", "sst2", "sst1")
 OURS, PAPER = "ours", ("rand", "static", "non-static", "multichannel")
@@ -42,7 +44,7 @@ CHOSEN = {
     "subj": {"linear": "beside", "epochs": 6},
     "cr": {"linear": "read", "epochs": 4},
     "trec": {
-        "linear": "beside", "epochs": 8, "weight_decay": 0.3,
+        "linear": "beside", "openings": True, "epochs": 8, "weight_decay": 0.3,
         "network": {"dimension": 128, "piece_dimension": 128},
     },
     "sst2": PHRASES,
@@ -92,17 +94,21 @@ def folder_of(output: Path, data: str, variant: str) -> Path:
     return output / f"{data}-{variant.replace(' ', '-')}"
 
 
+def parted(how: dict) -> tuple[Settings, dict]:
+    """The settings of the network, and what else `train_classifier` is told."""
+    own = {key: value for key, value in how.items() if key in Settings.model_fields}
+    return Settings(**own), {key: value for key, value in how.items() if key not in own}
+
+
 def reproduce(name: str, variant: str, output: Path) -> None:
     """Measure one variant on one set and put its numbers into results/text_cnn.json."""
     from common import device, results
     from recipes.text_cnn import data, report
     from recipes.text_cnn.evaluate import evaluate_fold
-    from recipes.text_cnn.settings import Settings
 
     started = time.time()
     device.setup(memory="grow", precision="float32", threads=1, seed=SEED)
     corpus = data.load(name)
-    fields = set(Settings.model_fields)
     if variant in PAPER:
         settings = Settings.as_published(variant)
         how = {"linear": "none", "vectors": None if variant == "rand" else VECTORS}
@@ -113,7 +119,7 @@ def reproduce(name: str, variant: str, output: Path) -> None:
             change["linear"] = {"read": "beside", "beside": "read"}[how["linear"]]
         change["network"] = how.get("network", {}) | change.get("network", {})
         how |= change
-        settings = Settings(**{key: how.pop(key) for key in list(how) if key in fields})
+        settings, how = parted(how)
     # Ours keeps to fixed settings and learns from every training row; the paper stops early on a
     # tenth of them where the set has no development part of its own.
     part = 0.1 if variant in PAPER else 0.0

@@ -6,7 +6,7 @@ of Wang and Manning, "Baselines and Bigrams", ACL 2012, section 2.3. scikit-lear
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -17,7 +17,7 @@ from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits
 
 from recipes.text_cnn.linear import AT_A_TIME, LinearNgrams
-from recipes.text_cnn.ngrams import KINDS, lowered
+from recipes.text_cnn.ngrams import KINDS, USUAL, lowered
 from recipes.text_cnn.text import chunks
 
 PLAIN_STRENGTH, BAYES_STRENGTH = 10.0, 3.0  # scikit-learn's C of the baseline, and of ours
@@ -28,18 +28,25 @@ class Features:
 
     Args:
         texts: sequence of str.
-        bayes_weights: True takes all kinds of n-grams, False words and pairs alone.
+        bayes_weights: True weights n-grams and takes `kinds` of them, False words and pairs alone.
         groups: int [texts] of texts that belong together (a sentence and its phrases); an n-gram
             of one group alone says nothing about another. None: each text by itself.
+        kinds: of `ngrams.KINDS`.
     """
 
-    def __init__(self, texts, bayes_weights: bool, groups: np.ndarray | None = None):
+    def __init__(
+        self,
+        texts,
+        bayes_weights: bool,
+        groups: np.ndarray | None = None,
+        kinds: Sequence[str] = USUAL,
+    ):
         self.groups = np.arange(len(texts)) if groups is None else np.asarray(groups)
         self.bayes_weights = bayes_weights
         tokens = [lowered(chunk) for chunk in chunks(texts, AT_A_TIME)]
         self.lengths = np.concatenate([part.row_lengths().numpy() for part in tokens])
         self.matrices, self.terms, self.idf, self.places = {}, {}, {}, {}
-        for kind in KINDS if bayes_weights else ("words",):
+        for kind in kinds if bayes_weights else ("words",):
             counts, terms, places = _counts(tokens, kind)
             if kind != "words":  # of the many others those in one group alone are left out
                 often = _spread(counts, self.groups) > 1
@@ -67,7 +74,7 @@ class Features:
         strength: float,
         kinds: Iterable[str] | None = None,
     ) -> LinearNgrams:
-        """A model that has learned from some rows, of all kinds of n-grams or of some."""
+        """A model that has learned from some rows, of all kinds of n-grams here or of some."""
         kinds = [kind for kind in kinds or self.terms if kind in self.terms]
         blocks, scales = [], []
         for kind in kinds:
@@ -125,8 +132,8 @@ def fit_linear(
     """Fit on texts and int labels [texts] in 0 .. classes - 1.
 
     Args:
-        bayes_weights: weight n-grams by their naive Bayes ratio and read all kinds (ours); False is
-            plain tf-idf of words and pairs (the baseline).
+        bayes_weights: weight n-grams by their naive Bayes ratio and read the usual kinds (ours);
+            False is plain tf-idf of words and pairs (the baseline).
 
     Raises:
         ValueError: fewer than two classes occur in `labels`.

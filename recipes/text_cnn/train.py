@@ -166,6 +166,7 @@ def train_classifier(
     *,
     members: int = 1,
     linear: str = "read",
+    openings: bool = False,
     distil: bool = False,
     linear_dir: str | Path | None = None,
     vectors: str | None = None,
@@ -189,6 +190,7 @@ def train_classifier(
         linear: "read" gives the networks the linear model's evidence; "beside" trains them alone
             and adds its score to theirs afterwards, which is better where both know much and err
             differently; "none" leaves it out (and so do the paper's variants always).
+        openings: let the linear model read how sentences begin as well; good for questions.
         distil: train one more network on what the others together say of the training rows (half)
             and on their labels (half), and keep that one alone (Hinton et al. 2015).
         linear_dir: where the linear model is kept for the next time, see `evidence.linear_model`.
@@ -216,7 +218,7 @@ def train_classifier(
         log("logistic regression over n-grams")
         groups, reads = data.groups()[fold.train], linear == "read"
         ngrams, honest = linear_model(
-            texts, labels, classes, groups, honest=reads, folder=linear_dir
+            texts, labels, classes, groups, honest=reads, openings=openings, folder=linear_dir
         )
         if reads:
             evidence = np.zeros((len(encoded.tokens), classes), np.float32)

@@ -3,16 +3,23 @@
 import numpy as np
 import pytest
 
-from recipes.text_cnn import choose, data
-from recipes.text_cnn.settings import Settings
+from recipes.text_cnn import choose, data, reproduce
+from recipes.text_cnn.reproduce import parted
 from recipes.text_cnn.tests.conftest import NETWORK, toy_corpus
 
 
 @pytest.mark.parametrize("candidate", choose.CANDIDATES)
 def test_candidates_are_valid(candidate):
-    sets, linear, changes = choose.CANDIDATES[candidate]
-    Settings(**changes)
-    assert set(sets) <= {*choose.FOLDED, *choose.PHRASES} and linear in ("read", "beside", "none")
+    sets, how = choose.CANDIDATES[candidate]
+    rest = parted(how)[1]
+    assert set(sets) <= {*choose.FOLDED, *choose.PHRASES}
+    assert rest.pop("linear") in ("read", "beside", "none") and set(rest) <= {"openings"}
+
+
+@pytest.mark.parametrize("name", reproduce.SETS)
+def test_what_was_chosen_is_valid(name):
+    rest = parted(reproduce.CHOSEN[name])[1]
+    assert set(rest) <= {"linear", "openings"}
 
 
 def test_development_rows_are_no_test_rows():
@@ -32,7 +39,8 @@ def test_the_table_names_every_candidate(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(data, "load", lambda name: corpus)
     monkeypatch.setattr(choose, "KEPT", tmp_path)
     small = {"epochs": 1, "minimum_count": 1, "buckets": 100, "network": NETWORK}
-    monkeypatch.setattr(choose, "CANDIDATES", {"one": ((corpus.name,), "read", small)})
+    small |= {"linear": "read", "openings": True}
+    monkeypatch.setattr(choose, "CANDIDATES", {"one": ((corpus.name,), small)})
     assert choose.main(["networks", "--data", corpus.name, "--folds", "1"]) == 0
     out = capsys.readouterr().out
     assert "one" in out and "the linear model alone" in out

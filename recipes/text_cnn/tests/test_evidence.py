@@ -123,3 +123,13 @@ def test_other_code_is_computed_anew(tmp_path, monkeypatch):
     monkeypatch.setattr(evidence, "MODULES", ("linear",))
     linear_model(TEXTS, LABELS, 2, GROUPS, honest=False, folder=tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_openings_are_read_on_wish_and_kept_apart(tmp_path):
+    plain, _ = linear_model(TEXTS, LABELS, 2, GROUPS, honest=False, folder=tmp_path)
+    wished, _ = linear_model(
+        TEXTS, LABELS, 2, GROUPS, honest=False, openings=True, folder=tmp_path
+    )
+    assert "openings" in wished.kinds and "openings" not in plain.kinds
+    again, _ = linear_model(TEXTS, LABELS, 2, GROUPS, honest=False, folder=tmp_path)
+    assert again.kinds == plain.kinds

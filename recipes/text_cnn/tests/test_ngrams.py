@@ -25,6 +25,16 @@ def test_gaps():
     assert found("gaps", "a b", "c d e f") == [("c e", 2, 4), ("d f", 3, 5)]
 
 
+def test_openings():
+    assert found("openings", "How many a b c", "", "x") == [
+        ("how", 0, 0), ("x", 5, 5), ("how many", 0, 1), ("how many a", 0, 2),
+        ("how many a b", 0, 3), ("how many", 0, 1), ("how a", 0, 2), ("how b", 0, 3),
+        ("how c", 0, 4),
+        ("many a", 1, 2), ("many b", 1, 3), ("many c", 1, 4),
+    ]  # fmt: skip
+    assert "openings" not in ngrams.USUAL and set(ngrams.USUAL) < set(ngrams.KINDS)
+
+
 def test_letters_know_where_a_word_begins_and_ends():
     assert [gram for gram, _, _ in found("letters", "ab")] == [
         "<a", "ab", "b>", "<ab", "ab>", "<ab>",

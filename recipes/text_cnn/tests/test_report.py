@@ -13,7 +13,7 @@ from recipes.text_cnn.settings import Settings
 
 RIGHT = dict(
     DATA="sample", OUTPUT_DIR="out", SEED=0, EPOCHS=None, BATCH_SIZE=None, LIMIT=None, RESUME=True,
-    VARIANT="subword", VECTORS=None, MEMBERS=3, LINEAR="read",
+    VARIANT="subword", VECTORS=None, MEMBERS=3, LINEAR="read", OPENINGS=False,
     LEARNING_RATE=None, FOLDS=1, TEXT_COLUMN=None, LABEL_COLUMN=None, SPLIT_COLUMN=None,
     STRICT=False, MEMORY="grow", PRECISION="float32",
 )  # fmt: skip
