@@ -49,7 +49,9 @@ def saved_model(
     import tensorflow as tf
 
     function = getattr(module, signature, None)
-    if getattr(function, "input_signature", None) is None:
+    # A concrete function names its inputs itself: where they are not known when code is written.
+    concrete = hasattr(function, "structured_input_signature")
+    if not concrete and getattr(function, "input_signature", None) is None:
         raise ExportError(f"signature={signature!r}: the module needs a method of this name, "
                           "decorated with @tf.function(input_signature=[...]).")
     folder = Path(folder)

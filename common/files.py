@@ -1,9 +1,11 @@
-"""A file that is whole or not there."""
+"""A file that is whole or not there, and a name for work that hangs on content alone."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,3 +31,19 @@ def write_text(path: str | Path, text: str) -> None:
     """Write a text file (UTF-8), whole or not at all."""
     with whole(path) as aside:
         aside.write_text(text, encoding="utf-8")
+
+
+def work_key(modules: Iterable[str | Path], **everything) -> str:
+    """A digest of all that a result hangs on, the code among it.
+
+    What was computed under another key is not this result: a changed setting, other data or a
+    changed line of code is computed anew, and nothing computed before is lost or passed off as new.
+
+    Args:
+        modules: the Python files whose code matters.
+        everything: settings, fingerprints, seeds; anything that prints alike when it is alike.
+    """
+    digest = hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode())
+    for path in modules:
+        digest.update(Path(path).read_bytes())
+    return digest.hexdigest()[:16]

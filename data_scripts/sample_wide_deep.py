@@ -32,7 +32,7 @@ DEVICES = ("phone", "tablet", "watch")
 CATEGORIES = ("books", "fitness", "games", "maps", "music", "news", "photo", "shopping", "social",
               "tools", "travel", "weather")  # fmt: skip
 TASTES = 4  # dimensions of what users like and apps offer
-BASE, TASTE, APPEAL, PRICE, PLACE, EXCEPTION = -1.2, 1.0, 0.5, -0.3, -0.25, 2.5
+BASE, TASTE, APPEAL, PRICE, PLACE, EXCEPTION = -1.2, 1.6, 0.5, -0.3, -0.25, 2.5
 VISITS_A_PIECE = 100_000
 
 
@@ -58,7 +58,7 @@ class World:
         exceptions: pairs of the last installed and the shown app with an effect of their own.
     """
 
-    def __init__(self, seed: int = 0, users: int = 4000, apps: int = 100, exceptions: int = 150):
+    def __init__(self, seed: int = 0, users: int = 800, apps: int = 60, exceptions: int = 120):
         if users < 1 or apps < 2 * PLACES:
             raise ValueError(f"users={users}, apps={apps}: at least 1 user and {2 * PLACES} apps.")
         if not 0 <= exceptions <= apps * (apps - 1) // 4:
@@ -151,8 +151,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Write a synthetic app store's log.")
     parser.add_argument("out", type=Path, help="the .csv or .parquet file to write")
     parser.add_argument("--visits", type=int, default=40_000, help="of five rows each")
-    parser.add_argument("--users", type=int, default=4000)
-    parser.add_argument("--apps", type=int, default=100)
+    parser.add_argument("--users", type=int, default=800)
+    parser.add_argument("--apps", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     if options.out.suffix not in (".csv", ".parquet"):

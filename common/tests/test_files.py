@@ -21,3 +21,14 @@ def test_an_interrupted_writer_leaves_the_old_file(tmp_path):
         raise KeyboardInterrupt
     assert [found.name for found in tmp_path.iterdir()] == ["numbers.npz"]
     assert path.read_bytes() == b"old"
+
+
+def test_a_change_of_code_or_settings_is_another_key(tmp_path):
+    (tmp_path / "a.py").write_text("x = 1")
+    (tmp_path / "b.py").write_text("")
+    both = [tmp_path / "a.py", str(tmp_path / "b.py")]
+    key = files.work_key(both, rows=3, shape=(1, 2))
+    assert key == files.work_key(both, shape=(1, 2), rows=3)
+    assert key != files.work_key(both, shape=(1, 2), rows=4)
+    (tmp_path / "a.py").write_text("x = 2")
+    assert key != files.work_key(both, rows=3, shape=(1, 2))

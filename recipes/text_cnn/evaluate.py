@@ -6,8 +6,6 @@ part is worth: one network of several, and the linear model alone.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 import time
 import zlib
@@ -32,24 +30,15 @@ from recipes.text_cnn.train import train_classifier
 from recipes.text_cnn.vectors import identity
 
 BASELINE = "tfidf-lr"
-
-
-def work_key(**everything) -> str:
-    """A digest of all that a fold's numbers hang on, this recipe's code among it.
-
-    A fold that is finished under another key is not this fold, so a changed setting, other data
-    or a changed line of code is computed anew, and nothing computed before is lost or passed off
-    as new.
-    """
-    digest = hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode())
-    modules = (
-        "batches", "classifier", "data", "evaluate", "evidence", "linear", "model", "ngrams",
-        "optimizers", "settings", "text", "textdata", "tfidf", "train", "vectors",
-    )  # fmt: skip
-    paths = [Path(__file__).with_name(f"{name}.py") for name in modules]
-    for path in [*paths, Path(training.__file__), Path(checkpoint.__file__)]:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
+_MODULES = (
+    "batches", "classifier", "data", "evaluate", "evidence", "linear", "model", "ngrams",
+    "optimizers", "settings", "text", "textdata", "tfidf", "train", "vectors",
+)  # fmt: skip
+# What a fold's numbers hang on.
+CODE = (
+    *(Path(__file__).with_name(f"{name}.py") for name in _MODULES),
+    Path(training.__file__), Path(checkpoint.__file__),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -145,7 +134,7 @@ def evaluate_fold(
     Args:
         settings: of the networks.
         data, fold: the sentences and their division.
-        output_dir: everything goes to `output_dir/folds/<key>/fold_<k>`, see `work_key`.
+        output_dir: everything goes to `output_dir/folds/<key>/fold_<k>`, see `files.work_key`.
         members, linear, openings, distil, vectors: see `train_classifier`.
         linear_dir: where the linear model stands for other arms of the same fold; None keeps it
             until the fold is finished.
@@ -160,8 +149,8 @@ def evaluate_fold(
         The result, and the classifier (None for a finished fold that was not kept).
     """
     began = time.time()
-    key = work_key(
-        backend=keras.backend.backend(), precision=keras.config.dtype_policy().name,
+    key = files.work_key(
+        CODE, backend=keras.backend.backend(), precision=keras.config.dtype_policy().name,
         outside=identity(vectors) if vectors else None, data=data.fingerprint,
         settings=settings.model_dump(), members=members, linear=linear, openings=openings,
         distil=distil, seed=seed, vectors=vectors, baseline=baseline, arm=arm,

@@ -16,19 +16,23 @@ MOST_CATEGORIES = 255  # that the trees take as such; the rarer ones are one
 
 
 def logistic_regression(
-    features: Features, inputs: dict[str, np.ndarray], target: np.ndarray, train: np.ndarray
+    features: Features,
+    inputs: dict[str, np.ndarray],
+    target: np.ndarray,
+    train: np.ndarray,
+    asked: np.ndarray,
 ) -> np.ndarray:
-    """Predictions for all rows of a linear model over standardised numbers and one-hot categories.
+    """Predictions for some rows of a linear model over standardised numbers and one-hot categories.
 
     Plain: no bins and no crosses, which are our wide part's.
 
     Args:
         features, inputs: see `Features.arrays`.
         target: int classes or float values [rows].
-        train: rows to learn from.
+        train: rows to learn from; asked: rows to predict.
 
     Returns:
-        Probabilities float [rows, classes], or values float [rows].
+        Probabilities float [asked rows, classes], or values float [asked rows].
     """
     numbers = inputs["numbers"].astype(np.float64)
     spread = numbers[train].std(axis=0)
@@ -40,9 +44,9 @@ def logistic_regression(
     matrix = sparse.hstack(parts, format="csr")
     with threadpool_limits(1, user_api="blas"):
         if target.dtype.kind == "f":
-            return Ridge(1.0).fit(matrix[train], target[train]).predict(matrix)
+            return Ridge(1.0).fit(matrix[train], target[train]).predict(matrix[asked])
         model = LogisticRegression(max_iter=1000).fit(matrix[train], target[train])
-        return model.predict_proba(matrix)
+        return model.predict_proba(matrix[asked])
 
 
 def gradient_boosting(
@@ -50,9 +54,10 @@ def gradient_boosting(
     inputs: dict[str, np.ndarray],
     target: np.ndarray,
     train: np.ndarray,
+    asked: np.ndarray,
     seed: int = 0,
 ) -> np.ndarray:
-    """Predictions for all rows of histogram gradient boosting with its own settings.
+    """Predictions for some rows of histogram gradient boosting with its own settings.
 
     It reads the numbers as they are, missing ones too, and the categories as categories.
     Arguments and result as of `logistic_regression`.
@@ -68,4 +73,5 @@ def gradient_boosting(
         categorical_features=kind, random_state=seed
     )
     model.fit(frame.iloc[train], target[train])
-    return model.predict(frame) if numeric else model.predict_proba(frame)
+    known = frame.iloc[asked]
+    return model.predict(known) if numeric else model.predict_proba(known)

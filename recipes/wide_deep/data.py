@@ -31,7 +31,7 @@ __all__ = ["TableData", "load"]
 HELD_OUT = 0.1  # share of the rows for validation, and for test where there is no test part
 FEWEST_ROWS, FEWEST_OF_A_CLASS = 50, 10
 MOST_CLASSES = 100  # of a target made of words or whole numbers
-SAMPLE_VISITS = 60_000
+SAMPLE_VISITS = 100_000
 SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("dev", "development", "val", "valid", "validation"), "validation"),
@@ -51,6 +51,7 @@ def load(
     target_column: str | None = None,
     split_column: str | None = None,
     group_column: str | None = None,
+    item_column: str | None = None,
     columns: str = "",
     strict: bool = False,
     limit: int | None = None,
@@ -65,6 +66,7 @@ def load(
         split_column: a user's column of train, validation and test; None deals the rows.
         group_column: a user's column that names the visit or user a row belongs to, for ranking;
             rows of one group stay together when they are dealt.
+        item_column: a user's column that names what is ranked.
         columns: corrections of what the columns are, "zip: category, note: ignore".
         strict: refuse a user's file if rows would be dropped, instead of going on without them.
         limit: keep at most so many rows of each part, drawn at random.
@@ -92,7 +94,8 @@ def load(
         )
     else:
         path = Path(data).expanduser()
-        found = _own_file(path, target_column, split_column, group_column, seed)
+        named = (target_column, split_column, group_column, item_column)
+        found = _own_file(path, *named, seed)
         found["report"].raise_if_strict(strict and found["report"].dropped > 0)
     return _finished(found, columns, limit, seed)
 
@@ -115,7 +118,8 @@ def _sample(seed: int) -> dict:
         "frame": frame.drop(columns=["visit", "installed"]), "target_name": "installed",
         "classes": ["not installed", "installed"],
         "target": frame["installed"].to_numpy(np.int32), "split": split,
-        "group": frame["visit"].to_numpy(), "truth": log.truth, "citation": "",
+        "passed": ("visit", "installed"),
+        "group": frame["visit"].to_numpy(), "item": "app", "truth": log.truth, "citation": "",
         "licence": "none needed: synthetic rows, made by data_scripts/sample_wide_deep.py",
     }  # fmt: skip
 
@@ -134,13 +138,19 @@ def _published(name: str, seed: int) -> dict:
     return {
         "name": name, "synthetic": False, "report": Report(f"{name} ({entry.title})"),
         "frame": table.drop(columns=left_out), "target_name": shape["target"],
+        "passed": tuple(left_out),
         "classes": classes, "target": table[shape["target"]].map(number).to_numpy(np.int32),
         "split": split, "licence": entry.licence, "citation": entry.citation.strip(),
     }  # fmt: skip
 
 
 def _own_file(
-    path: Path, target: str | None, split: str | None, group: str | None, seed: int
+    path: Path,
+    target: str | None,
+    split: str | None,
+    group: str | None,
+    item: str | None,
+    seed: int,
 ) -> dict:
     report = Report(str(path))
     frame, lines = _read(path, report)
@@ -153,7 +163,8 @@ def _own_file(
             f"{path}: say which column is to be predicted: TARGET_COLUMN = one of "
             f"{', '.join(map(repr, names[:30]))}."
         )
-    for parameter, name in (("TARGET", target), ("SPLIT", split), ("GROUP", group)):
+    for parameter, name in (("TARGET", target), ("SPLIT", split), ("GROUP", group),
+                            ("ITEM", item)):
         if name is not None and name not in names:
             near = get_close_matches(name, names, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -177,7 +188,8 @@ def _own_file(
     return {
         "name": path.name, "synthetic": False, "report": report, "citation": "",
         "frame": frame.drop(columns=left_out), "target_name": target, "classes": classes,
-        "target": values, "split": parts, "group": groups,
+        "passed": tuple(left_out),
+        "target": values, "split": parts, "group": groups, "item": item,
         "licence": "not stated: the user's own file",
     }  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import tensorflow as tf
 
@@ -17,12 +19,22 @@ from recipes.wide_deep.features import (
 
 
 def signature(features: Features) -> dict[str, tf.TensorSpec]:
-    """What the graph takes for each raw column: float32 numbers (NaN is missing), else strings."""
+    """What the graph takes for each raw column: float32 numbers (NaN is missing), else strings.
+
+    The specs' names are those of the columns, in letters that a SavedModel allows: "pay (EUR)" is
+    pay__EUR_.
+    """
     numbers = {feature.name for feature in features.numbers if feature.source == "number"}
-    return {
-        name: tf.TensorSpec([None], tf.float32 if name in numbers else tf.string, name=None)
-        for name in features.columns
-    }
+    specs, taken = {}, set()
+    for column in features.columns:
+        name = re.sub(r"[^A-Za-z0-9_]", "_", column)
+        name = name if name[0].isalpha() else f"column_{name}"
+        while name.casefold() in taken:
+            name += "_"
+        taken.add(name.casefold())
+        kind = tf.float32 if column in numbers else tf.string
+        specs[column] = tf.TensorSpec([None], kind, name=name)
+    return specs
 
 
 class FeatureGraph(tf.Module):

@@ -21,7 +21,7 @@ def wide_deep(
     outputs: int = 1,
     kind: str = "wide_deep",
     dimension: int = 8,
-    hidden: tuple[int, ...] = (256, 128),
+    hidden: tuple[int, ...] = (128, 64),
     dropout: float = 0.2,
     start: np.ndarray | None = None,
 ) -> keras.Model:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,12 +27,14 @@ class Prepared:
         inputs: "ids" int32 and "numbers" float32 [rows, ...], in memory or memory-mapped.
         mixed: they lie on disk, and batches should read them in blocks.
         reused: nothing had to be computed.
+        key: of all that they hang on.
     """
 
     features: Features
     inputs: dict[str, np.ndarray]
     mixed: bool
     reused: bool
+    key: str
 
 
 def prepare(data: TableData, folder: str | Path | None, **settings) -> Prepared:
@@ -45,26 +45,25 @@ def prepare(data: TableData, folder: str | Path | None, **settings) -> Prepared:
         folder: where arrays are kept, one folder for each content; None keeps none.
         settings: of `fitting.fit`: minimum_count, cross, most_crosses, buckets, seed.
     """
-    columns = data.columns.model_dump_json()
-    digest = hashlib.sha256(
-        json.dumps([data.fingerprint, columns, settings, sklearn.__version__]).encode()
-    )
-    for name in MODULES:
-        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
-    kept = Path(folder) / digest.hexdigest()[:16] if folder else None
+    key = files.work_key(
+        [Path(__file__).with_name(f"{name}.py") for name in MODULES],
+        data=data.fingerprint, columns=data.columns.model_dump(), version=sklearn.__version__,
+        **settings,
+    )  # fmt: skip
+    kept = Path(folder) / key if folder else None
     if kept and (kept / "features.npz").is_file():  # the last file written
-        return Prepared(Features.load(kept / "features.npz"), *_read(kept), reused=True)
+        return Prepared(Features.load(kept / "features.npz"), *_read(kept), True, key)
     train = data.rows("train")
     features = fit(data.frame.iloc[train], data.columns, data.target[train], **settings)
     inputs = features.arrays(data.frame)
     if not kept:
-        return Prepared(features, inputs, mixed=False, reused=False)
+        return Prepared(features, inputs, False, False, key)
     shutil.rmtree(kept, ignore_errors=True)  # of a killed run
     for name, array in inputs.items():
         with files.whole(kept / f"{name}.npy") as aside:
             np.save(aside, array)
     features.save(kept / "features.npz")
-    return Prepared(features, *_read(kept), reused=False)
+    return Prepared(features, *_read(kept), False, key)
 
 
 def _read(folder: Path) -> tuple[dict[str, np.ndarray], bool]:

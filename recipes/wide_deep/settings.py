@@ -22,6 +22,6 @@ class Settings(BaseModel):
     wide_learning_rate: float = Field(0.3, gt=0)
     wide_l1: float = Field(0.0, ge=0)
     dimension: int = Field(8, ge=1)
-    hidden: tuple[int, ...] = (256, 128)
+    hidden: tuple[int, ...] = (128, 64)
     dropout: float = Field(0.2, ge=0, lt=1)
     patience: int | None = Field(None, ge=1)

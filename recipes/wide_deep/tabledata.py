@@ -34,7 +34,9 @@ class TableData:
         licence, citation: of the data.
         fingerprint: sha256 of the content.
         group: int rows of one visit or user, for ranking; None where there is none.
+        item: the column that names what is ranked, for coverage; None where there is none.
         truth: data frame of what only a synthetic world's maker knows; None else.
+        passed: columns of the file that are no features: target, split, group.
     """
 
     name: str
@@ -50,7 +52,9 @@ class TableData:
     citation: str
     fingerprint: str
     group: np.ndarray | None = None
+    item: str | None = None
     truth: pd.DataFrame | None = None
+    passed: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.frame)
