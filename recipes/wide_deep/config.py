@@ -13,10 +13,7 @@ class Parameters(parameters.Parameters):
 
     KIND: Kind
     CROSSES: str = Field(min_length=1)
-    MOST_CROSSES: int = Field(ge=0)
     MINIMUM_COUNT: int = Field(ge=1)
-    DIMENSION: int = Field(ge=1, le=1024)
-    LEARNING_RATE: float = Field(gt=0)
     WIDE_L1: float = Field(ge=0)
     COMPARE: bool
     TARGET_COLUMN: str | None
@@ -37,14 +34,13 @@ class Parameters(parameters.Parameters):
         """How the networks are built and trained."""
         given = {"epochs": self.EPOCHS, "batch_size": self.BATCH_SIZE}
         own = {name: value for name, value in given.items() if value is not None}
-        return Settings(kind=self.KIND, dimension=self.DIMENSION, wide_l1=self.WIDE_L1,
-                        learning_rate=self.LEARNING_RATE, **own)  # fmt: skip
+        return Settings(kind=self.KIND, wide_l1=self.WIDE_L1, **own)
 
     @property
     def features(self) -> dict:
         """What `prepared.prepare` is told."""
-        return {"cross": crosses(self.CROSSES), "most_crosses": self.MOST_CROSSES,
-                "minimum_count": self.MINIMUM_COUNT, "seed": self.SEED}  # fmt: skip
+        return {"cross": crosses(self.CROSSES), "minimum_count": self.MINIMUM_COUNT,
+                "seed": self.SEED}  # fmt: skip
 
 
 def crosses(line: str) -> str | list[tuple[str, str]]:

@@ -40,8 +40,9 @@ SPLITS = {
 }
 # Columns of the published sets that are no features, and their target.
 PUBLISHED = {
-    "adult": {"target": "income", "leave_out": ()},
-    "open_bandit": {"target": "click", "leave_out": ("policy", "propensity_score")},
+    "adult": {"target": "income", "leave_out": (), "subgroups": ("sex", "race", "age")},
+    "open_bandit": {"target": "click", "leave_out": ("policy", "propensity_score"),
+                    "subgroups": ("campaign", "position")},
 }
 
 
@@ -118,7 +119,7 @@ def _sample(seed: int) -> dict:
         "frame": frame.drop(columns=["visit", "installed"]), "target_name": "installed",
         "classes": ["not installed", "installed"],
         "target": frame["installed"].to_numpy(np.int32), "split": split,
-        "passed": ("visit", "installed"),
+        "passed": ("visit", "installed"), "subgroups": ("country", "device", "age"),
         "group": frame["visit"].to_numpy(), "item": "app", "truth": log.truth, "citation": "",
         "licence": "none needed: synthetic rows, made by data_scripts/sample_wide_deep.py",
     }  # fmt: skip
@@ -138,7 +139,7 @@ def _published(name: str, seed: int) -> dict:
     return {
         "name": name, "synthetic": False, "report": Report(f"{name} ({entry.title})"),
         "frame": table.drop(columns=left_out), "target_name": shape["target"],
-        "passed": tuple(left_out),
+        "passed": tuple(left_out), "subgroups": shape["subgroups"],
         "classes": classes, "target": table[shape["target"]].map(number).to_numpy(np.int32),
         "split": split, "licence": entry.licence, "citation": entry.citation.strip(),
     }  # fmt: skip

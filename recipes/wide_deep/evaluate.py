@@ -22,7 +22,15 @@ from recipes.wide_deep.tabledata import TableData
 from recipes.wide_deep.train import train_network
 
 JOINT, WIDE, DEEP, APART = "wide & deep", "wide alone", "deep alone", "wide + deep apart"
-NETWORKS = {JOINT: "wide_deep", WIDE: "wide", DEEP: "deep"}  # arm: kind of network
+FEW = "wide & deep, few crosses"  # the wide part only complements the deep one (section 3.3)
+FEW_L1 = 0.1
+# Arm: its settings.
+NETWORKS: dict[str, dict] = {
+    JOINT: {"kind": "wide_deep"},
+    FEW: {"kind": "wide_deep", "wide_l1": FEW_L1},
+    WIDE: {"kind": "wide"},
+    DEEP: {"kind": "deep"},
+}
 LINEAR, TREES = "logistic regression", "gradient boosting"
 _OWN = ("baselines", "batches", "evaluate", "model", "predictor", "settings", "train")
 # What an arm's answers hang on.
@@ -89,21 +97,21 @@ def evaluate(
     )  # fmt: skip
     folder, test = Path(output_dir) / "arms" / key, data.rows("test")
     found = Found(test)
-    own = next(arm for arm, kind in NETWORKS.items() if kind == settings.kind)
+    own = next(arm for arm, how in NETWORKS.items() if how["kind"] == settings.kind)
     arms = [own, *(arm for arm in NETWORKS if compare and arm != own)]
     inputs = {name: array[test] for name, array in prepared.inputs.items()}
     scale, target = standardised(data)
     headline = None
     for arm in arms:
-        at = folder / NETWORKS[arm]
+        at = folder / arm.replace(" ", "_")
         if not (resume and (at / "answers.npz").is_file()):
             log(f"{arm}: {len(data.rows('train')):,} rows to learn from")
             began = time.time()
+            how = {} if arm == own else NETWORKS[arm]
             network, history = train_network(
-                settings.model_copy(update={"kind": NETWORKS[arm]}), prepared.features,
-                prepared.inputs, target, len(data.classes), data.rows("train"),
-                data.rows("validation"), at, mixed=prepared.mixed, seed=seed, resume=resume,
-                fingerprint=key, log=log,
+                settings.model_copy(update=how), prepared.features, prepared.inputs, target,
+                len(data.classes), data.rows("train"), data.rows("validation"), at,
+                mixed=prepared.mixed, seed=seed, resume=resume, fingerprint=key, log=log,
             )  # fmt: skip
             predictor = predictor_of(data, prepared, [network], scale)
             predictor.save(at / "predictor")

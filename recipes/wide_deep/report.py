@@ -21,6 +21,7 @@ from recipes.wide_deep.tabledata import TableData
 
 HERE = Path(__file__).parent
 RESAMPLES = 500  # of a bootstrap
+SELDOM = 2  # training rows of a user with an app
 PLACES = 3  # of a page that count in ranking figures
 
 
@@ -157,17 +158,20 @@ def slices(data: TableData, found: Found) -> pd.DataFrame | None:
 
     Returns:
         Share of the way from 0.5 to the best possible area, on rows where an exception holds, on
-        the others, and on those of a user with an app that training never showed together; None
+        the others, and on those of a user and an app that training seldom showed together; None
         for other tables.
     """
     if data.truth is None:
         return None
     truth, best = data.target[found.rows] == 1, data.truth.iloc[found.rows]
     pair = data.frame["user_id"].astype(str) + " " + data.frame["app"].astype(str)
-    new = ~pair.iloc[found.rows].isin(set(pair.iloc[data.rows("train")])).to_numpy()
+    often = pair.iloc[data.rows("train")].value_counts()
+    seldom = pair.iloc[found.rows].map(often).fillna(0).to_numpy() <= SELDOM
     exception = best["exception"].to_numpy()
-    kinds = {"exceptions (memory)": exception, "all other rows": ~exception,
-             "new pairs of user and app (generalisation)": new & ~exception}  # fmt: skip
+    kinds = {
+        "exceptions (memory)": exception, "all other rows": ~exception,
+        f"user and app met at most {SELDOM} times (generalisation)": seldom & ~exception,
+    }  # fmt: skip
     rows = {}
     for name, mask in kinds.items():
         most = area(truth[mask], best["probability"].to_numpy()[mask]).value
