@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -103,7 +104,7 @@ def evaluate(
     scale, target = standardised(data)
     headline = None
     for arm in arms:
-        at = folder / arm.replace(" ", "_")
+        at = folder / _slug(arm)
         if not (resume and (at / "answers.npz").is_file()):
             log(f"{arm}: {len(data.rows('train')):,} rows to learn from")
             began = time.time()
@@ -128,7 +129,7 @@ def evaluate(
     for arm, fit in ((LINEAR, baselines.logistic_regression), (TREES, baselines.gradient_boosting)):
         if not compare:
             break
-        at = folder / arm.replace(" ", "_")
+        at = folder / _slug(arm)
         if not (resume and (at / "answers.npz").is_file()):
             log(arm)
             began = time.time()
@@ -153,6 +154,10 @@ def predictor_of(
     """The finished product around trained networks."""
     return TablePredictor(data.columns, prepared.features, networks, data.target_name,
                           data.classes, scale, data.passed)  # fmt: skip
+
+
+def _slug(arm: str) -> str:
+    return re.sub(r"\W+", "_", arm)
 
 
 def _size(network: keras.Model) -> tuple[int, int]:
