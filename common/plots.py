@@ -158,11 +158,15 @@ def confusion(
 
 @_styled
 def reliability(
-    labels: ArrayLike, probabilities: ArrayLike, bins: int = 10, title: str = "Reliability"
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    bins: int = 10,
+    title: str = "Reliability",
+    positive: str = "class 1",
 ) -> Figure:
     """Accuracy against confidence with 95 % intervals, and below how many predictions there are.
 
-    Args: see `metrics.reliability`.
+    Args: see `metrics.reliability`; `positive` names class 1 where probabilities are its own.
     """
     curve = metrics.reliability(labels, probabilities, bins)
     two = np.ndim(probabilities) == 1
@@ -176,13 +180,13 @@ def reliability(
     top.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1.2, label="perfect")
     top.errorbar(curve.confidence, curve.accuracy, yerr=errors, color=BLUE, marker="o",
                  markersize=5, capsize=3, label="measured, 95 % interval")
-    what = "share of class 1" if two else "accuracy"
+    what = f"share of {positive}" if two else "accuracy"
     top.set(ylim=(-0.02, 1.02), xlim=(-0.02, 1.02), ylabel=what,
             title=f"{title}\nexpected calibration error {100 * curve.error:.1f} %")
     top.legend(loc="upper left")
     confidences = np.asarray(probabilities) if two else np.max(probabilities, axis=1)
     bottom.hist(confidences, bins=np.linspace(0, 1, bins + 1), color=BLUE, alpha=0.75, rwidth=0.92)
-    bottom.set(xlabel="predicted probability of class 1" if two else "confidence",
+    bottom.set(xlabel=f"predicted probability of {positive}" if two else "confidence",
                ylabel="predictions")
     for axis in (top.xaxis, top.yaxis):
         axis.set_major_formatter(PERCENT)
@@ -239,7 +243,7 @@ def bars_with_intervals(
     values = [value for _, value, _ in rows] + [value for _, value in papers]
     right = axis.get_yaxis_transform()
     for place, value in enumerate(values):
-        text = f"{value:.1f}" if percent else f"{value:.4g}"
+        text = f"{value:.1f}" if percent else f"{value:#.4g}"
         axis.text(1.02, place, text, transform=right, va="center", ha="left")
     axis.set_yticks(range(len(names)), names)
     axis.set_ylim(len(names) - 0.4, -0.6)

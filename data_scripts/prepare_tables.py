@@ -53,21 +53,36 @@ def prepare_open_bandit(originals: dict[str, Path], folder: Path) -> None:
     the item shown (`affinity`, of the 34 or 46 columns of affinities the one that matters). Of the
     random policy the first days are for training and the rest for test; the other policy's rows
     stand apart, split "other".
+
+    Beside it what is needed to ask about items that were not shown: items.csv (campaign, item_id
+    and the item's features) and affinities.npz ("affinity" float32 [rows, items of the campaign],
+    rows as in open_bandit.csv, NaN beyond the campaign's items).
     """
-    frames = []
+    frames, contexts, affinities = [], [], []
     for campaign in CAMPAIGNS:
         for policy in POLICIES:
             log = pd.read_csv(originals[f"{policy}_{campaign}.csv.gz"])
             items = pd.read_csv(originals[f"{policy}_{campaign}_item_context.csv"], index_col=0)
-            affinity = log.filter(regex=r"^user-item_affinity_\d+$").to_numpy()
+            affinity = log.filter(regex=r"^user-item_affinity_\d+$").to_numpy(np.float32)
             frame = log[list(KEPT)].copy()
             frame["affinity"] = affinity[np.arange(len(log)), log["item_id"]]
             frame = frame.merge(items, on="item_id", how="left", validate="many_to_one")
             frame.insert(0, "campaign", campaign)
             frame.insert(0, "policy", policy)
-            frames.append(frame.sort_values("timestamp", kind="stable"))
-    table = pd.concat(frames, ignore_index=True)
-    table["item_id"] = table["campaign"] + "-" + table["item_id"].astype(str)
+            order = np.argsort(frame["timestamp"].to_numpy(), kind="stable")
+            frames.append(frame.iloc[order])
+            affinities.append(affinity[order])
+        contexts.append(items.assign(campaign=campaign))
+    table, items = (pd.concat(parts, ignore_index=True) for parts in (frames, contexts))
+    for each in (table, items):
+        each["item_id"] = each["campaign"] + "-" + each["item_id"].astype(str)
+    widest = max(part.shape[1] for part in affinities)
+    affinities = [
+        np.pad(part, [(0, 0), (0, widest - part.shape[1])], constant_values=np.nan)
+        for part in affinities
+    ]
+    np.savez_compressed(folder / "affinities.npz", affinity=np.concatenate(affinities))
+    items.to_csv(folder / "items.csv", index=False)
     rank = table.groupby(["policy", "campaign"]).cumcount()
     size = table.groupby(["policy", "campaign"])["click"].transform("size")
     table["split"] = np.where(rank < TRAINING_SHARE * size, "train", "test")

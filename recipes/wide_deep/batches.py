@@ -78,26 +78,33 @@ class Batches:
                 return inputs, self.target[rows][back]
             return {name: array[rows] for name, array in self.inputs.items()}, self.target[rows]
 
+        def tree(rows):
+            def shaped(array):  # whole batches, or the one that is left over
+                return array.reshape(-1, min(size, len(rows)), *array.shape[1:])
+
+            inputs, target = take(rows)
+            return {name: shaped(array) for name, array in inputs.items()}, shaped(target)
+
         def generate():
             left = np.zeros(0, np.int64)
             for rows in self.order(epoch):
                 rows = np.concatenate([left, rows])
                 whole = len(rows) // many * many
                 for start in range(0, whole, many):
-                    yield take(rows[start : start + many])
+                    yield tree(rows[start : start + many])
                 left = rows[whole:]
-            if len(left):
-                yield take(left)
+            whole = len(left) // size * size
+            for part in (left[:whole], left[whole:]):
+                if len(part):
+                    yield tree(part)
 
         inputs = {
-            name: tf.TensorSpec([None, *array.shape[1:]], array.dtype)
+            name: tf.TensorSpec([None, None, *array.shape[1:]], array.dtype)
             for name, array in self.inputs.items()
         }
-        signature = (inputs, tf.TensorSpec([None], self.target.dtype))
+        signature = (inputs, tf.TensorSpec([None, None], self.target.dtype))
         chunks = tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(2)
-        batches = chunks.flat_map(
-            lambda x, y: tf.data.Dataset.from_tensor_slices((x, y)).batch(size)
-        )
+        batches = chunks.unbatch()
         options = tf.data.Options()
         options.autotune.enabled = False
         batches = batches.apply(tf.data.experimental.assert_cardinality(self.steps))

@@ -42,7 +42,7 @@ SPLITS = {
 PUBLISHED = {
     "adult": {"target": "income", "leave_out": (), "subgroups": ("sex", "race", "age")},
     "open_bandit": {"target": "click", "leave_out": ("policy", "propensity_score"),
-                    "subgroups": ("campaign", "position")},
+                    "subgroups": ("campaign", "position"), "item": "item_id"},
 }
 
 
@@ -139,7 +139,8 @@ def _published(name: str, seed: int) -> dict:
     return {
         "name": name, "synthetic": False, "report": Report(f"{name} ({entry.title})"),
         "frame": table.drop(columns=left_out), "target_name": shape["target"],
-        "passed": tuple(left_out), "subgroups": shape["subgroups"],
+        "passed": tuple(left_out), "subgroups": shape["subgroups"], "item": shape.get("item"),
+        "logged": table[list(shape["leave_out"])] if shape["leave_out"] else None,
         "classes": classes, "target": table[shape["target"]].map(number).to_numpy(np.int32),
         "split": split, "licence": entry.licence, "citation": entry.citation.strip(),
     }  # fmt: skip
@@ -191,7 +192,7 @@ def _own_file(
         "frame": frame.drop(columns=left_out), "target_name": target, "classes": classes,
         "passed": tuple(left_out),
         "target": values, "split": parts, "group": groups, "item": item,
-        "licence": "not stated: the user's own file",
+        "licence": "not stated: the user's own file", "lines": lines,
     }  # fmt: skip
 
 
@@ -291,21 +292,22 @@ def _share(strata: np.ndarray, share: float, seed: int) -> np.ndarray:
 def _finished(found: dict, corrections: str, limit: int | None, seed: int) -> TableData:
     """What is the same for all doors: limit, kinds of columns, leaks, fingerprint."""
     frame, split = found["frame"], np.asarray(found["split"], "U10")
+    lines = found.pop("lines", np.arange(1, len(frame) + 1))
     if limit is not None:
         random, kept = np.random.default_rng(seed), np.zeros(len(frame), bool)
         for part in set(split):
             rows = np.flatnonzero(split == part)
             kept[random.permutation(rows)[:limit]] = True
-        for name in ("frame", "truth"):
+        for name in ("frame", "truth", "logged"):
             if found.get(name) is not None:
                 found[name] = found[name][kept].reset_index(drop=True)
         for name in ("target", "group"):
             if found.get(name) is not None:
                 found[name] = found[name][kept]
-        frame, split = found["frame"], split[kept]
+        frame, split, lines = found["frame"], split[kept], lines[kept]
     train = np.flatnonzero(split == "train")
     columns = infer(frame.iloc[train]).corrected(corrections)
-    _check_values(frame, columns, found["report"], found["name"])
+    _check_values(frame, lines, columns, found["report"], found["name"])
     if not columns.used:
         raise DataError(f"{found['name']}: no column is left to learn from.\n{columns.table()}")
     report, target = found["report"], found["target"]
@@ -320,7 +322,9 @@ def _finished(found: dict, corrections: str, limit: int | None, seed: int) -> Ta
     return TableData(**found)
 
 
-def _check_values(frame: pd.DataFrame, columns: Columns, report: Report, source: str) -> None:
+def _check_values(
+    frame: pd.DataFrame, lines: np.ndarray, columns: Columns, report: Report, source: str
+) -> None:
     """Name the rows where a word stands for a number or no date for a date; they count as empty."""
     for kind, parse in (("number", lambda v: ~np.isnan(as_numbers(v))),
                         ("date", lambda v: as_dates(v).notna().to_numpy())):  # fmt: skip
@@ -328,4 +332,4 @@ def _check_values(frame: pd.DataFrame, columns: Columns, report: Report, source:
             bad = ~parse(frame[name]) & ~is_missing(frame[name])
             for row in np.flatnonzero(bad):
                 message = f"{str(frame[name].iloc[row])[:40]!r} in the {kind} column {name!r}"
-                report.add(f"no {kind}", message, file=source, row=int(row) + 1, action="kept")
+                report.add(f"no {kind}", message, file=source, row=int(lines[row]), action="kept")

@@ -33,7 +33,9 @@ NETWORKS: dict[str, dict] = {
     DEEP: {"kind": "deep"},
 }
 LINEAR, TREES = "logistic regression", "gradient boosting"
-_OWN = ("baselines", "batches", "evaluate", "model", "predictor", "settings", "train")
+_OWN = (
+    "baselines", "batches", "evaluate", "model", "optimizers", "predictor", "settings", "train",
+)  # fmt: skip
 # What an arm's answers hang on.
 CODE = (
     *(Path(__file__).with_name(f"{name}.py") for name in (*MODULES, *_OWN)),

@@ -49,7 +49,9 @@ def subgroups(
     rows = []
     for name in names:
         groups = _groups(data, name).iloc[found.rows]
-        for group in groups.value_counts().index[:most]:
+        held = groups.value_counts().index[:most]
+        numeric = name in data.columns.of("number")
+        for group in groups.cat.categories if numeric else held:
             mask = (groups == group).to_numpy()
             own, chance = truth[mask], said[mask]
             if min(own.sum(), (~own).sum()) < FEWEST:
@@ -198,7 +200,9 @@ def neighbours(
 def calibration(data: TableData, found: Found) -> Figure:
     """`plots.reliability` of the headline, for classes."""
     truth, said = data.target[found.rows], found.answers[found.headline]
-    return plots.reliability(truth, said[:, 1] if len(data.classes) == 2 else said)
+    if len(data.classes) == 2:
+        return plots.reliability(truth, said[:, 1], positive=f"“{data.classes[1]}”")
+    return plots.reliability(truth, said)
 
 
 def calibration_errors(data: TableData, found: Found) -> pd.Series:
@@ -218,5 +222,5 @@ def _groups(data: TableData, name: str) -> pd.Series:
         parts = pd.qcut(pd.Series(as_numbers(values)), 4, duplicates="drop")
         names = [f"above {part.left:.4g}, to {part.right:.4g}" for part in parts.cat.categories]
         names[0] = f"up to {parts.cat.categories[0].right:.4g}"
-        return parts.cat.rename_categories(names).astype("string").fillna("(missing)")
+        return parts.cat.rename_categories(names)
     return values.astype("string").str.strip().replace("", "(missing)")

@@ -92,7 +92,7 @@ class TablePredictor:
         problems = [f"{name!r} stands there twice" for name in twice]
         for name in missing:
             near = get_close_matches(name, unknown, n=1)
-            problems.append(f"{name!r} is missing" + (f"; is it {near[0]!r}?" if near else ""))
+            problems.append(f"{name!r} is missing" + (f" (is it {near[0]!r}?)" if near else ""))
         for name in unknown:
             near = get_close_matches(name, missing, n=1)
             if not near:

@@ -143,7 +143,9 @@ def verdict(data: TableData, found: Found) -> str:
     for arm in list(found.answers)[1:]:
         test = _paired(data, found, arm)
         luck = "" if test.p < 0.05 else ": that could be luck"
-        lines.append(f"{test} against {arm}{luck}.")
+        p = "p < 0.001" if test.p < 0.001 else f"p = {test.p:.3f}"
+        lines.append(f"{test.difference:+.4f} ({test.low:+.4f} to {test.high:+.4f}), {p} against "
+                     f"{arm}{luck}.")
     if "share of the way to the best" in own:
         truth = data.target[found.rows] == 1
         best = area(truth, data.truth["probability"].to_numpy()[found.rows])

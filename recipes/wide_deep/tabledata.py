@@ -36,6 +36,7 @@ class TableData:
         group: int rows of one visit or user, for ranking; None where there is none.
         item: the column that names what is ranked, for coverage; None where there is none.
         truth: data frame of what only a synthetic world's maker knows; None else.
+        logged: data frame of what the log says of the policy that chose what was shown; None else.
         subgroups: columns within which a reader should look.
         passed: columns of the file that are no features: target, split, group.
     """
@@ -55,6 +56,7 @@ class TableData:
     group: np.ndarray | None = None
     item: str | None = None
     truth: pd.DataFrame | None = None
+    logged: pd.DataFrame | None = None
     subgroups: tuple[str, ...] = ()
     passed: tuple[str, ...] = ()
 

@@ -12,6 +12,7 @@ from common import training
 from recipes.wide_deep.batches import Batches
 from recipes.wide_deep.features import Features
 from recipes.wide_deep.model import wide_deep
+from recipes.wide_deep.optimizers import RowFtrl
 from recipes.wide_deep.settings import Settings
 
 STEPS = {
@@ -47,7 +48,7 @@ def build(
         weight_decay=settings.weight_decay,
     )
     # McMahan et al. 2013: follow-the-regularized-leader, a rate of its own for every weight.
-    wide = keras.optimizers.Ftrl(
+    wide = RowFtrl(
         settings.wide_learning_rate, l1_regularization_strength=settings.wide_l1
     )
     chosen = {
@@ -124,7 +125,9 @@ def predict_scores(model: keras.Model, inputs: dict[str, np.ndarray], size: int 
     """Unnormalised scores float32 [rows, outputs]."""
     rows = len(inputs["ids"])
     parts = [
-        model.predict_on_batch({name: array[k : k + size] for name, array in inputs.items()})
+        keras.ops.convert_to_numpy(
+            model({name: array[k : k + size] for name, array in inputs.items()}, training=False)
+        )
         for k in range(0, rows, size)
     ]
     return np.concatenate(parts) if parts else np.zeros((0, model.output_shape[-1]), np.float32)

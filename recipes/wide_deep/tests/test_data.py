@@ -25,7 +25,7 @@ def own(tmp_path, rows=200, **changes):
 
 def test_the_sample_is_dealt_by_day():
     table = data.load("sample")
-    assert table.synthetic and len(table) == 200_000 and table.classes[1] == "installed"
+    assert table.synthetic and len(table) == 500_000 and table.classes[1] == "installed"
     days = {part: set(table.frame["day"].iloc[table.rows(part)]) for part in ("train", "test")}
     assert max(days["train"]) < min(days["test"])
     assert not set(table.group[table.rows("train")]) & set(table.group[table.rows("test")])
@@ -105,7 +105,7 @@ def test_bad_rows_are_named(tmp_path):
     table = data.load(path, target_column="bought")
     said = table.report.summary()
     assert "row 4: 'bought' is empty (dropped)" in said
-    assert "'old' in the number column 'age'" in said
+    assert "row 6: 'old' in the number column 'age'" in said
     assert "row 8: 2 fields, the header has 3" in said
     assert "only 1 rows of class 'perhaps'" in said
     assert len(table) == 198

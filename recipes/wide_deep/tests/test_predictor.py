@@ -57,7 +57,7 @@ def test_columns_whose_names_meet_in_a_saved_model_stay_apart(trained):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"job": "jobs"}, "'job' is missing; is it 'jobs'"),
+        ({"job": "jobs"}, r"'job' is missing \(is it 'jobs'\?\)"),
         ({"job": None}, "'job' is missing"),
         ({"extra": "x"}, "'extra' was not there in training"),
     ],
@@ -72,7 +72,7 @@ def test_wrong_columns_are_refused_by_name(trained, change, message):
             frame = frame.rename(columns={name: new})
         else:
             frame[name] = new
-    with pytest.raises(DataError, match=message.replace("?", r"\?")):
+    with pytest.raises(DataError, match=message):
         one.predictor.predict(frame)
 
 
@@ -111,7 +111,7 @@ def test_a_file_gains_answers_and_bad_rows_say_why(model, trained, tmp_path, cap
     "header, message",
     [
         ("nr,job,age,home city,day", "'nr' was not there in training.*--keep"),
-        ("jop,age,home city,day", "'job' is missing; is it 'jop'"),
+        ("jop,age,home city,day", r"'job' is missing \(is it 'jop'\?\)"),
         ("job,age,home city,day,problem", "already has the column"),
         ("", "is empty"),
     ],

@@ -82,12 +82,13 @@ def test_each_half_has_its_own_optimizer():
     model = build(Settings(**SMALL), features, target, classes, steps=10)
     model.train_on_batch({k: v[:32] for k, v in inputs.items()}, target[:32].astype("float32"))
     kinds = {type(inner).__name__ for inner in model.optimizer.optimizers}
-    assert kinds == {"Ftrl", "AdamW"}
+    assert kinds == {"RowFtrl", "AdamW"}
     owner = {
         variable.path: type(model.optimizer._optimizer_map(variable)).__name__
         for variable in model.trainable_variables
     }
-    assert {path for path, name in owner.items() if name == "Ftrl"} == {"wide/table", "wide/bias"}
+    wide = {path for path, name in owner.items() if name == "RowFtrl"}
+    assert wide == {"wide/table", "wide/bias"}
 
 
 def test_l1_leaves_the_wide_part_few_weights():

@@ -1,0 +1,213 @@
+"""Training speed of wide_deep: `python -m ci.benchmarks.wide_deep`.
+
+The same network, batch size and optimizers three times, alternating in one process:
+
+* `ours`: integers prepared once and kept by content;
+* `strings`: the raw columns, looked up inside the graph for every batch of every epoch;
+* `FeatureSpace`: Keras's own preprocessing mapped over the dataset, as its guide shows.
+
+Speed is that of the epochs after the first (which compiles). Ratios are taken within each
+repetition, so a slow minute of the machine hits all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print a table; exit code 0."""
+    parser = argparse.ArgumentParser(prog="python -m ci.benchmarks.wide_deep")
+    parser.add_argument("--data", default="sample", help="sample, or a published set")
+    parser.add_argument("--rows", type=int, default=60_000, help="training rows at most")
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=3)
+    options = parser.parse_args(arguments)
+    if options.repetitions < 1 or options.epochs < 2:
+        parser.error("--repetitions must be at least 1 and --epochs at least 2")
+
+    from common import device, results
+    from recipes.wide_deep import data, prepared
+    from recipes.wide_deep.auc import area
+    from recipes.wide_deep.settings import Settings
+
+    print(device.setup(seed=0))
+    table = data.load(options.data, limit=options.rows)
+    began = time.perf_counter()
+    ready = prepared.prepare(table, None)
+    once = time.perf_counter() - began
+    settings = Settings(epochs=options.epochs, batch_size=options.batch_size)
+    found: dict[str, list[tuple[float, object]]] = {}
+    for repetition in range(options.repetitions):
+        for name, make in (("ours", ours), ("strings", strings), ("FeatureSpace", feature_space)):
+            speed, answers = train(settings, table, ready, make, repetition)
+            found.setdefault(name, []).append((speed, answers))
+            print(f"repetition {repetition + 1}  {name:12}  {speed:9,.0f} rows/s", flush=True)
+    truth = table.target[table.rows("test")] == 1
+    print(f"\n{table.name}{' (synthetic)' if table.synthetic else ''}, "
+          f"{len(table.rows('train')):,} training rows, {len(ready.features.sizes)} id columns "
+          f"({len(ready.features.crosses)} crosses), batches of {options.batch_size}, "
+          f"{options.epochs} epochs, commit {results.environment()['commit']}; preparing all "
+          f"{len(table):,} rows once took {once:.1f} s")
+    for name, runs in found.items():
+        ratios = [a[0] / b[0] for a, b in zip(found["ours"], runs, strict=True)]
+        said = f"; area {area(truth, runs[0][1])}" if runs[0][1] is not None else ""
+        print(f"{name:12}  {statistics.median(run[0] for run in runs):9,.0f} rows/s; ours is "
+              f"{statistics.median(ratios):.2f} times as fast ({min(ratios):.2f} to "
+              f"{max(ratios):.2f}){said}")
+    return 0
+
+
+def train(settings, table, ready, make, seed):
+    """Rows a second after the first epoch, and the test rows' scores (None: other features)."""
+    import keras
+
+    from recipes.wide_deep.train import build, predict_scores
+
+    keras.utils.set_random_seed(seed)
+    rows = table.rows("train")
+    features, dataset, comparable = make(settings, table, ready, rows, seed)
+    steps = -(-len(rows) // settings.batch_size)
+    model = build(settings, features, table.target[rows], 2, steps * settings.epochs)
+    marks = []
+
+    class Clock(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            marks.append(time.perf_counter())
+
+    for epoch in range(settings.epochs):
+        model.fit(dataset(epoch), epochs=1, verbose=0, callbacks=[Clock()])
+    speed = len(rows) * (len(marks) - 1) / (marks[-1] - marks[0])
+    if not comparable:
+        return speed, None
+    test = {name: array[table.rows("test")] for name, array in ready.inputs.items()}
+    return speed, predict_scores(model, test)[:, 0]
+
+
+def ours(settings, table, ready, rows, seed):
+    """This recipe's batches."""
+    from recipes.wide_deep.batches import Batches
+
+    target = table.target.astype("float32")
+    batches = Batches(ready.inputs, target, rows, settings.batch_size, seed=seed)
+    return ready.features, batches, True
+
+
+def strings(settings, table, ready, rows, seed):
+    """Raw columns through lookup tables, bins and crosses in the graph, batch by batch."""
+    import tensorflow as tf
+
+    from recipes.wide_deep.graph import FeatureGraph, signature
+
+    graph = FeatureGraph(ready.features)
+    raw = _raw(table, ready, rows, signature(ready.features))
+
+    def epoch(number):
+        pairs = tf.data.Dataset.from_tensor_slices((raw, table.target[rows].astype("float32")))
+        batches = pairs.shuffle(len(rows), seed=seed + number).batch(settings.batch_size)
+        found = batches.map(lambda x, y: (graph(x), y), num_parallel_calls=tf.data.AUTOTUNE)
+        return found.prefetch(tf.data.AUTOTUNE)
+
+    return ready.features, epoch, True
+
+
+def feature_space(settings, table, ready, rows, seed):
+    """keras.utils.FeatureSpace with the same columns, bins and crosses, mapped over the dataset."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from recipes.wide_deep.graph import signature
+
+    features = ready.features
+    raw = _raw(table, ready, rows, signature(features))
+    kinds, ids = {}, []
+    for number in features.numbers:
+        name = f"{number.name}_bin"
+        raw[name] = raw[number.name] if number.source == "number" else _days(table, number, rows)
+        kinds[name] = keras.utils.FeatureSpace.float_discretized(
+            num_bins=max(2, len(number.edges) - 1), output_mode="int"
+        )
+        ids.append(name)
+    for category in features.categories:
+        name = f"{category.name}_{category.source}"
+        raw[name] = _said(table, category, rows)
+        kinds[name] = keras.utils.FeatureSpace.string_categorical(
+            max_tokens=category.size, output_mode="int", num_oov_indices=1
+        )
+        ids.append(name)
+    pairs = [
+        keras.utils.FeatureSpace.cross(
+            (ids[cross.first], ids[cross.second]), crossing_dim=cross.size, output_mode="int"
+        )
+        for cross in features.crosses
+    ]
+    used = {name: raw[name] for name in kinds}
+    space = keras.utils.FeatureSpace(kinds, crosses=pairs, output_mode="dict")
+    target = table.target[rows].astype("float32")
+    plain = tf.data.Dataset.from_tensor_slices(used)
+    space.adapt(plain.batch(1024))
+    names = [*ids, *("_X_".join((ids[c.first], ids[c.second])) for c in features.crosses)]
+    values = np.stack([_filled(used[f"{n.name}_bin"]) for n in features.numbers], 1)
+
+    def row(x, numbers, y):
+        said = space(x)
+        columns = [tf.cast(tf.reshape(said[name], [-1, 1]), tf.int32) for name in names]
+        clipped = tf.minimum(tf.concat(columns, axis=1), np.array(features.sizes) - 1)
+        return {"ids": clipped, "numbers": numbers}, y
+
+    def epoch(number):
+        everything = tf.data.Dataset.from_tensor_slices((used, values, target))
+        batches = everything.shuffle(len(rows), seed=seed + number).batch(settings.batch_size)
+        found = batches.map(row, num_parallel_calls=tf.data.AUTOTUNE)
+        return found.prefetch(tf.data.AUTOTUNE)
+
+    return features, epoch, False
+
+
+def _raw(table, ready, rows, specs) -> dict:
+    import numpy as np
+    import tensorflow as tf
+
+    from recipes.wide_deep.columns import as_numbers, is_missing
+
+    frame, found = table.frame.iloc[rows], {}
+    for name, spec in specs.items():
+        if spec.dtype == tf.float32:
+            found[name] = as_numbers(frame[name]).astype(np.float32)
+        else:
+            text = frame[name].astype("string")
+            found[name] = text.mask(is_missing(frame[name]), "").to_numpy(dtype=object)
+    return {name: tf.constant(values) for name, values in found.items()}
+
+
+def _days(table, number, rows):
+    from recipes.wide_deep.columns import as_dates
+    from recipes.wide_deep.features import days
+
+    return days(as_dates(table.frame[number.name].iloc[rows])).to_numpy("float32")
+
+
+def _said(table, category, rows):
+    from recipes.wide_deep.columns import as_dates
+    from recipes.wide_deep.features import date_part, strings
+
+    column = table.frame[category.name].iloc[rows]
+    if category.source == "category":
+        return strings(column).fillna("").to_numpy(dtype=str)
+    return date_part(as_dates(column), category.source).fillna("").to_numpy(dtype=str)
+
+
+def _filled(values):
+    import numpy as np
+
+    values = np.asarray(values, np.float32)
+    return np.where(np.isnan(values), np.nanmedian(values), values)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
