@@ -19,59 +19,61 @@ def logistic_regression(
     features: Features,
     inputs: dict[str, np.ndarray],
     target: np.ndarray,
-    train: np.ndarray,
-    asked: np.ndarray,
+    asked: dict[str, np.ndarray],
 ) -> np.ndarray:
-    """Predictions for some rows of a linear model over standardised numbers and one-hot categories.
+    """Predictions of a linear model over standardised numbers and one-hot categories.
 
     Plain: no bins and no crosses, which are our wide part's.
 
     Args:
-        features, inputs: see `Features.arrays`.
-        target: int classes or float values [rows].
-        train: rows to learn from; asked: rows to predict.
+        features, inputs: of the rows to learn from, see `Features.arrays`.
+        target: their int classes or float values [rows].
+        asked: inputs of the rows to predict.
 
     Returns:
-        Probabilities float [asked rows, classes], or values float [asked rows].
+        Probabilities float [rows asked, classes], or values float [rows asked].
     """
-    numbers = inputs["numbers"].astype(np.float64)
-    spread = numbers[train].std(axis=0)
-    numbers = (numbers - numbers[train].mean(axis=0)) / np.where(spread > 0, spread, 1)
+    centre = inputs["numbers"].mean(axis=0, dtype=np.float64)
+    spread = inputs["numbers"].std(axis=0, dtype=np.float64)
     places = list(features.embedded)
-    parts = [sparse.csr_array(numbers)]
-    if places:
-        parts.append(one_hot(inputs["ids"][:, places], [features.sizes[k] for k in places]))
-    matrix = sparse.hstack(parts, format="csr")
+    sizes = [features.sizes[k] for k in places]
+
+    def matrix(rows: dict[str, np.ndarray]):
+        numbers = (rows["numbers"] - centre) / np.where(spread > 0, spread, 1)
+        parts = [sparse.csr_array(numbers)]
+        parts += [one_hot(rows["ids"][:, places], sizes)] if places else []
+        return sparse.hstack(parts, format="csr")
+
     with threadpool_limits(1, user_api="blas"):
         if target.dtype.kind == "f":
-            return Ridge(1.0).fit(matrix[train], target[train]).predict(matrix[asked])
-        model = LogisticRegression(max_iter=1000).fit(matrix[train], target[train])
-        return model.predict_proba(matrix[asked])
+            return Ridge(1.0).fit(matrix(inputs), target).predict(matrix(asked))
+        model = LogisticRegression(max_iter=1000).fit(matrix(inputs), target)
+        return model.predict_proba(matrix(asked))
 
 
 def gradient_boosting(
     features: Features,
     inputs: dict[str, np.ndarray],
     target: np.ndarray,
-    train: np.ndarray,
-    asked: np.ndarray,
+    asked: dict[str, np.ndarray],
     seed: int = 0,
 ) -> np.ndarray:
-    """Predictions for some rows of histogram gradient boosting with its own settings.
+    """Predictions of histogram gradient boosting with its own settings.
 
     It reads the numbers as they are, missing ones too, and the categories as categories.
     Arguments and result as of `logistic_regression`.
     """
-    numbers = inputs["numbers"].astype(np.float64)
-    for place in range(len(features.numbers)):
-        numbers[inputs["ids"][:, place] == 0, place] = np.nan
-    categories = np.minimum(inputs["ids"][:, list(features.embedded)], MOST_CATEGORIES - 1)
-    frame = pd.DataFrame(np.concatenate([numbers, categories], axis=1))
-    kind = [False] * numbers.shape[1] + [True] * categories.shape[1]
+    def frame(rows: dict[str, np.ndarray]) -> pd.DataFrame:
+        numbers = rows["numbers"].astype(np.float64)
+        for place in range(len(features.numbers)):
+            numbers[rows["ids"][:, place] == 0, place] = np.nan
+        categories = np.minimum(rows["ids"][:, list(features.embedded)], MOST_CATEGORIES - 1)
+        return pd.DataFrame(np.concatenate([numbers, categories], axis=1))
+
+    kind = [False] * len(features.numbers) + [True] * len(features.embedded)
     numeric = target.dtype.kind == "f"
     model = (HistGradientBoostingRegressor if numeric else HistGradientBoostingClassifier)(
         categorical_features=kind, random_state=seed
     )
-    model.fit(frame.iloc[train], target[train])
-    known = frame.iloc[asked]
-    return model.predict(known) if numeric else model.predict_proba(known)
+    model.fit(frame(inputs), target)
+    return model.predict(frame(asked)) if numeric else model.predict_proba(frame(asked))

@@ -30,7 +30,7 @@ class Batches:
         mixed: bool = False,
     ):
         """Args:
-        inputs: arrays with one entry a row, in memory or memory-mapped.
+        inputs: arrays with one entry a row, in memory or `prepared.OnDisk`.
         target: float32 or int32 [rows].
         rows: int, which rows to learn from; None takes all.
         batch_size: rows a batch; the last one of an epoch may be smaller.

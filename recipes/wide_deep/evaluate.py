@@ -135,7 +135,9 @@ def evaluate(
         if not (resume and (at / "answers.npz").is_file()):
             log(arm)
             began = time.time()
-            said = fit(prepared.features, prepared.inputs, data.target, data.rows("train"), test)
+            train = data.rows("train")
+            known = {name: array[train] for name, array in prepared.inputs.items()}
+            said = fit(prepared.features, known, data.target[train], inputs)
             _save(at, said, (0, 0), None, time.time() - began)
         found.answers[arm], _, _, found.seconds[arm] = _load(at)
     return found, headline

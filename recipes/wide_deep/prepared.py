@@ -24,14 +24,14 @@ class Prepared:
 
     Attributes:
         features: fitted on the training rows.
-        inputs: "ids" int32 and "numbers" float32 [rows, ...], in memory or memory-mapped.
+        inputs: "ids" int32 and "numbers" float32 [rows, ...], in memory or `OnDisk`.
         mixed: they lie on disk, and batches should read them in blocks.
         reused: nothing had to be computed.
         key: of all that they hang on.
     """
 
     features: Features
-    inputs: dict[str, np.ndarray]
+    inputs: dict[str, np.ndarray | OnDisk]
     mixed: bool
     reused: bool
     key: str
@@ -66,8 +66,26 @@ def prepare(data: TableData, folder: str | Path | None, **settings) -> Prepared:
     return Prepared(features, *_read(kept), False, key)
 
 
-def _read(folder: Path) -> tuple[dict[str, np.ndarray], bool]:
+class OnDisk:
+    """An array in a .npy file of which some rows are read at a time.
+
+    A memory map that stays open would be counted, page by page, until it is all in memory.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        whole = np.load(path, mmap_mode="r", allow_pickle=False)
+        self.shape, self.dtype = whole.shape, whole.dtype
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows) -> np.ndarray:
+        return np.array(np.load(self.path, mmap_mode="r", allow_pickle=False)[rows])
+
+
+def _read(folder: Path) -> tuple[dict[str, np.ndarray | OnDisk], bool]:
     paths = {name: folder / f"{name}.npy" for name in ("ids", "numbers")}
     large = sum(path.stat().st_size for path in paths.values()) > IN_MEMORY
-    mode = "r" if large else None
-    return {name: np.load(path, mmap_mode=mode) for name, path in paths.items()}, large
+    load = OnDisk if large else np.load
+    return {name: load(path) for name, path in paths.items()}, large

@@ -57,4 +57,10 @@ def test_a_broken_off_folder_is_made_anew(table, tmp_path):
 def test_large_arrays_stay_on_disk(table, tmp_path, monkeypatch):
     monkeypatch.setattr(prepared, "IN_MEMORY", 1000)
     found = prepared.prepare(table, tmp_path)
-    assert found.mixed and isinstance(found.inputs["ids"], np.memmap)
+    assert found.mixed
+    whole = prepared.prepare(table, None).inputs
+    rows = np.array([5, 3, 700])
+    for name, array in found.inputs.items():
+        assert isinstance(array, prepared.OnDisk) and len(array) == len(table)
+        np.testing.assert_array_equal(array[rows], whole[name][rows])
+        assert not isinstance(array[:2], np.memmap)
