@@ -3,10 +3,10 @@
     python -m data_scripts.sample_wide_deep log.parquet --visits 4000000   # 20 million rows
     python -m recipes.wide_deep.large log.parquet --target installed -o build/large
 
-Twice the file is read from end to end (a CSV once more, to count its rows). First the values of its columns are counted and some rows
-are kept, from which bins, vocabularies and crosses are fitted; then every row is turned into
-integers that are written beside it. Training reads those in blocks. The last rows written are a
-random share that is held out.
+Twice the file is read from end to end (a CSV once more, to count its rows). First the values of its
+columns are counted and some rows are kept, from which bins, vocabularies and crosses are fitted;
+then every row is turned into integers that are written beside it. Training reads those in blocks.
+The last rows written are a random share that is held out.
 """
 
 from __future__ import annotations
