@@ -6,8 +6,9 @@ The same network, batch size and optimizers three times, alternating in one proc
 * `strings`: the raw columns, looked up inside the graph for every batch of every epoch;
 * `FeatureSpace`: Keras's own preprocessing mapped over the dataset, as its guide shows.
 
-Speed is that of the epochs after the first (which compiles). Ratios are taken within each
-repetition, so a slow minute of the machine hits all of them.
+Speed is that of the epochs after the first (which compiles), and beside it how fast the batches
+come when nothing is learned from them. Ratios are taken within each repetition, so a slow minute
+of the machine hits all of them.
 """
 
 from __future__ import annotations
@@ -41,12 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
     ready = prepared.prepare(table, None)
     once = time.perf_counter() - began
     settings = Settings(epochs=options.epochs, batch_size=options.batch_size)
-    found: dict[str, list[tuple[float, object]]] = {}
+    found: dict[str, list[tuple[float, float, object]]] = {}
     for repetition in range(options.repetitions):
         for name, make in (("ours", ours), ("strings", strings), ("FeatureSpace", feature_space)):
-            speed, answers = train(settings, table, ready, make, repetition)
-            found.setdefault(name, []).append((speed, answers))
-            print(f"repetition {repetition + 1}  {name:12}  {speed:9,.0f} rows/s", flush=True)
+            found.setdefault(name, []).append(train(settings, table, ready, make, repetition))
+            speed, reading, _ = found[name][-1]
+            print(f"repetition {repetition + 1}  {name:12}  {speed:9,.0f} rows/s in training, "
+                  f"{reading:9,.0f} rows/s read alone", flush=True)
     truth = table.target[table.rows("test")] == 1
     print(f"\n{table.name}{' (synthetic)' if table.synthetic else ''}, "
           f"{len(table.rows('train')):,} training rows, {len(ready.features.sizes)} id columns "
@@ -54,16 +56,21 @@ def main(arguments: list[str] | None = None) -> int:
           f"{options.epochs} epochs, commit {results.environment()['commit']}; preparing all "
           f"{len(table):,} rows once took {once:.1f} s")
     for name, runs in found.items():
-        ratios = [a[0] / b[0] for a, b in zip(found["ours"], runs, strict=True)]
-        said = f"; area {area(truth, runs[0][1])}" if runs[0][1] is not None else ""
-        print(f"{name:12}  {statistics.median(run[0] for run in runs):9,.0f} rows/s; ours is "
-              f"{statistics.median(ratios):.2f} times as fast ({min(ratios):.2f} to "
-              f"{max(ratios):.2f}){said}")
+        said = f"; area {area(truth, runs[0][2])}" if runs[0][2] is not None else ""
+        print(f"{name:12}  {_ratios(found['ours'], runs, 0)} in training; "
+              f"{_ratios(found['ours'], runs, 1)} read alone{said}")
     return 0
 
 
+def _ratios(ours, runs, which: int) -> str:
+    ratios = [a[which] / b[which] for a, b in zip(ours, runs, strict=True)]
+    return (f"{statistics.median(run[which] for run in runs):9,.0f} rows/s, ours "
+            f"{statistics.median(ratios):.2f} times ({min(ratios):.2f} to {max(ratios):.2f})")
+
+
 def train(settings, table, ready, make, seed):
-    """Rows a second after the first epoch, and the test rows' scores (None: other features)."""
+    """Rows a second in training after the first epoch, rows a second of the batches alone, and the
+    test rows' scores (None: other features)."""
     import keras
 
     from recipes.wide_deep.train import build, predict_scores
@@ -82,10 +89,14 @@ def train(settings, table, ready, make, seed):
     for epoch in range(settings.epochs):
         model.fit(dataset(epoch), epochs=1, verbose=0, callbacks=[Clock()])
     speed = len(rows) * (len(marks) - 1) / (marks[-1] - marks[0])
+    began = time.perf_counter()
+    for _ in dataset(settings.epochs):
+        pass
+    reading = len(rows) / (time.perf_counter() - began)
     if not comparable:
-        return speed, None
+        return speed, reading, None
     test = {name: array[table.rows("test")] for name, array in ready.inputs.items()}
-    return speed, predict_scores(model, test)[:, 0]
+    return speed, reading, predict_scores(model, test)[:, 0]
 
 
 def ours(settings, table, ready, rows, seed):
