@@ -115,6 +115,12 @@ class Run(_Strict):
         return self
 
 
+def describe(data: Any) -> dict[str, Any]:
+    """The data block of metrics.json, of anything with these attributes and a length in rows."""
+    names = ("name", "synthetic", "fingerprint", "licence")
+    return {name: getattr(data, name) for name in names} | {"rows": len(data)}
+
+
 def record(
     path_or_dir: str | Path,
     recipe: str,

@@ -32,3 +32,16 @@ def test_a_change_of_code_or_settings_is_another_key(tmp_path):
     assert key != files.work_key(both, shape=(1, 2), rows=4)
     (tmp_path / "a.py").write_text("x = 2")
     assert key != files.work_key(both, rows=3, shape=(1, 2))
+
+
+def test_a_folder_is_replaced_once_the_new_one_is_whole(tmp_path):
+    folder = tmp_path / "model"
+    for content in ("old", "new"):
+        with files.whole_folder(folder) as aside:
+            (aside / content).write_text(content)
+    assert [path.name for path in folder.iterdir()] == ["new"]
+    with pytest.raises(KeyboardInterrupt), files.whole_folder(folder) as aside:
+        (aside / "half").write_text("")
+        raise KeyboardInterrupt
+    assert [path.name for path in folder.iterdir()] == ["new"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]

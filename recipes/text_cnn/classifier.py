@@ -8,8 +8,6 @@ takes raw strings.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from pathlib import Path
 
 import keras
@@ -18,6 +16,7 @@ import tensorflow as tf
 from scipy.special import softmax
 
 import recipes.text_cnn.model  # noqa: F401 - loading a network needs its layers registered
+from common import files
 from common.validation import DataError
 from recipes.text_cnn.batches import Batches, predict_logits
 from recipes.text_cnn.linear import LinearNgrams
@@ -85,26 +84,22 @@ class SentenceClassifier:
 
     def save(self, folder: str | Path) -> Path:
         """Write the classifier into a folder; an older one there is replaced once this is whole."""
-        folder = Path(folder)
-        aside = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        self.encoder.save(aside / "encoder.json")
-        for number, member in enumerate(self.members):
-            bare = keras.Model(member.inputs, member.outputs[0])  # without its optimizer's state
-            bare.save(aside / f"member_{number}.keras")
-        if self.linear:
-            self.linear.save(aside / "linear.npz")
-        state = {
-            "format": FORMAT,
-            "classes": self.classes,
-            "members": len(self.members),
-            "linear": self.linear is not None,
-        }
-        (aside / "classifier.json").write_text(json.dumps(state, ensure_ascii=False, indent=1))
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(aside, folder)
-        return folder
+        with files.whole_folder(folder) as aside:
+            self.encoder.save(aside / "encoder.json")
+            for number, member in enumerate(self.members):
+                # Without its optimizer's state.
+                bare = keras.Model(member.inputs, member.outputs[0])
+                bare.save(aside / f"member_{number}.keras")
+            if self.linear:
+                self.linear.save(aside / "linear.npz")
+            state = {
+                "format": FORMAT,
+                "classes": self.classes,
+                "members": len(self.members),
+                "linear": self.linear is not None,
+            }
+            (aside / "classifier.json").write_text(json.dumps(state, ensure_ascii=False, indent=1))
+        return Path(folder)
 
     @classmethod
     def load(cls, folder: str | Path) -> SentenceClassifier:

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from common.table import Record, Table, read_table
+from common.table import PART_NAMES, Record, Table, read_table
 from common.validation import DataError, Report
 
 # Words that a column's name is made of. "text", "label" and "split" beat all others.
@@ -31,12 +31,7 @@ NAMES = {
 }
 # Words that say a column holds something about the text and not the text itself.
 _ABOUT = set("id ids idx index key no number date time url length len user author".split())
-SPLITS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("dev", "development", "val", "valid", "validation"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
-    "cv": "cv",
-}
+SPLITS = PART_NAMES | {"cv": "cv"}
 FEW_ROWS = 10  # a class with fewer cannot be in each of ten folds
 _LONGEST_LABEL = 40  # characters on average; a guessed label column holds names, not texts
 _LOOKED_AT = 2000  # records that a guess by content looks at

@@ -98,17 +98,6 @@ def gain(data: TextData, found: list[FoldResult]) -> list[dict]:
     ]
 
 
-def describe(data: TextData) -> dict:
-    """The data block of metrics.json."""
-    return {
-        "name": data.name,
-        "synthetic": data.synthetic,
-        "fingerprint": data.fingerprint,
-        "licence": data.licence,
-        "rows": len(data),
-    }
-
-
 def table(records: list[dict], data: TextData) -> pd.DataFrame:
     """Measured accuracies beside the published ones."""
     return results.table(records, published(data.name), data.name, data.synthetic)

@@ -142,7 +142,7 @@ def reproduce(name: str, variant: str, output: Path) -> None:
         **{key.upper(): value for key, value in how.items()}, **settings.model_dump(),
     }  # fmt: skip
     run = results.record(
-        folder, "text_cnn", report.describe(corpus), report.headline(found), records, parameters,
+        folder, "text_cnn", results.describe(corpus), report.headline(found), records, parameters,
         started,
     )  # fmt: skip
     # Folds may come from earlier processes: their time counts, and their commit is the one.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,10 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from common.card import DataCard
 from common.validation import Report
 
 PARTS = ("cv", "train", "validation", "test")
-MOST_CLASSES_SHOWN = 30
 
 
 @dataclass(frozen=True)
@@ -109,36 +108,6 @@ class TextData:
         return DataCard(self.name + (" (synthetic)" if self.synthetic else ""), table, facts)
 
 
-@dataclass(frozen=True)
-class DataCard:
-    """What a data set holds; shows as Markdown in a notebook.
-
-    Attributes:
-        title: the set's name.
-        counts: rows of each class (index) in each part (columns).
-        facts: everything else, as text.
-    """
-
-    title: str
-    counts: pd.DataFrame
-    facts: dict[str, str]
-
-    def _repr_markdown_(self) -> str:
-        parts = [str(part) for part in self.counts.columns]
-        lines = [f"**{self.title}**", "", f"| class | {' | '.join(parts)} |"]
-        lines.append("|---" * (len(parts) + 1) + "|")
-        for name, row in self.counts.head(MOST_CLASSES_SHOWN).iterrows():
-            cells = " | ".join(f"{count:,}" for count in row)
-            lines.append(f"| {_markdown(str(name))} | {cells} |")
-        if len(self.counts) > MOST_CLASSES_SHOWN:
-            lines.append(f"| and {len(self.counts) - MOST_CLASSES_SHOWN} more |")
-        lines.append("| **all** | " + " | ".join(f"{n:,}" for n in self.counts.sum()) + " |")
-        lines += ["", *(f"- {fact}: {_markdown(value)}" for fact, value in self.facts.items())]
-        return "\n".join(lines)
-
-    __str__ = _repr_markdown_
-
-
 def assemble(texts: Sequence[str], labels, split, report: Report, **fields) -> TextData:
     """Make arrays of lists and add the fingerprint; `fields` are those of TextData."""
     fields.setdefault("is_phrase", np.zeros(len(texts), bool))
@@ -195,8 +164,3 @@ def report_repeats(data: TextData, lines: np.ndarray, file: str) -> None:
             message = f"{data.split[row]} text that also stands in train, line "
             message += str(lines[in_train[normalised[row]]])
             data.report.add("leakage", message, file=file, row=int(lines[row]), action="kept")
-
-
-def _markdown(text: str) -> str:
-    """Text as a table cell: a class name may hold markup."""
-    return html.escape(" ".join(text.split()), quote=False).replace("|", "\\|")

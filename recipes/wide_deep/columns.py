@@ -7,7 +7,7 @@ column whether it is a number, a category, a date, free text or nothing to learn
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Literal, get_args
 
@@ -173,6 +173,15 @@ def _numeric(there: pd.Series, numbers: np.ndarray, different: int) -> tuple[Kin
         return "ignore", "whole numbers that rise from row to row: row numbers?"
     few = " (few: a category?)" if different <= FEW_VALUES else ""
     return "number", f"whole numbers, {different:,} different ones{few}"
+
+
+def misfits(frame: pd.DataFrame, columns: Columns) -> Iterator[tuple[str, Kind, np.ndarray]]:
+    """Where a word stands in a number column or no date in a date column: name, kind, rows."""
+    for kind, parse in (("number", lambda values: ~np.isnan(as_numbers(values))),
+                        ("date", lambda values: as_dates(values).notna().to_numpy())):  # fmt: skip
+        for name in columns.of(kind):
+            wrong = ~parse(frame[name]) & ~is_missing(frame[name])
+            yield name, kind, np.flatnonzero(wrong)
 
 
 def check_leaks(

@@ -13,16 +13,16 @@ import numpy as np
 import pandas as pd
 
 from common import datasets
-from common.table import read_table
+from common.table import PART_NAMES, read_table
 from common.validation import DataError, Report
 from recipes.wide_deep.columns import (
     MOSTLY,
     Columns,
-    as_dates,
     as_numbers,
     check_leaks,
     infer,
     is_missing,
+    misfits,
 )
 from recipes.wide_deep.tabledata import TableData, fingerprint
 
@@ -32,12 +32,7 @@ HELD_OUT = 0.1  # share of the rows for validation, and for test where there is 
 FEWEST_ROWS, FEWEST_OF_A_CLASS = 50, 10
 MOST_CLASSES = 100  # of a target made of words or whole numbers
 SAMPLE_VISITS = 100_000
-SPLITS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("dev", "development", "val", "valid", "validation"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
-    "other": "other",
-}
+SPLITS = PART_NAMES | {"other": "other"}
 # Columns of the published sets that are no features, and their target.
 PUBLISHED = {
     "adult": {"target": "income", "leave_out": (), "subgroups": ("sex", "race", "age")},
@@ -326,10 +321,7 @@ def _check_values(
     frame: pd.DataFrame, lines: np.ndarray, columns: Columns, report: Report, source: str
 ) -> None:
     """Name the rows where a word stands for a number or no date for a date; they count as empty."""
-    for kind, parse in (("number", lambda v: ~np.isnan(as_numbers(v))),
-                        ("date", lambda v: as_dates(v).notna().to_numpy())):  # fmt: skip
-        for name in columns.of(kind):
-            bad = ~parse(frame[name]) & ~is_missing(frame[name])
-            for row in np.flatnonzero(bad):
-                message = f"{str(frame[name].iloc[row])[:40]!r} in the {kind} column {name!r}"
-                report.add(f"no {kind}", message, file=source, row=int(lines[row]), action="kept")
+    for name, kind, rows in misfits(frame, columns):
+        for row in rows:
+            message = f"{str(frame[name].iloc[row])[:40]!r} in the {kind} column {name!r}"
+            report.add(f"no {kind}", message, file=source, row=int(lines[row]), action="kept")

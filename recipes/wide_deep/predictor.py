@@ -8,8 +8,6 @@ takes raw columns by name.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -20,8 +18,9 @@ import tensorflow as tf
 from scipy.special import expit, softmax
 
 import recipes.wide_deep.model  # noqa: F401 - loading a network needs its layers registered
+from common import files
 from common.validation import DataError
-from recipes.wide_deep.columns import Columns, as_dates, as_numbers, is_missing
+from recipes.wide_deep.columns import Columns, as_numbers, is_missing, misfits
 from recipes.wide_deep.features import Features
 from recipes.wide_deep.graph import FeatureGraph, signature
 from recipes.wide_deep.train import predict_scores
@@ -104,38 +103,30 @@ class TablePredictor:
     def problems(self, frame: pd.DataFrame) -> list[str]:
         """What is wrong with each row, "" for a good one: a word where a number or date belongs."""
         found = [""] * len(frame)
-        for kind, parse in (("number", lambda v: ~np.isnan(as_numbers(v))),
-                            ("date", lambda v: as_dates(v).notna().to_numpy())):  # fmt: skip
-            for name in self.columns.of(kind):
-                wrong = ~parse(frame[name]) & ~is_missing(frame[name])
-                for row in np.flatnonzero(wrong):
-                    said = str(frame[name].iloc[row])[:40]
-                    found[row] = found[row] or f"{name}: {said!r} is no {kind}"
+        for name, kind, rows in misfits(frame, self.columns):
+            for row in rows:
+                said = str(frame[name].iloc[row])[:40]
+                found[row] = found[row] or f"{name}: {said!r} is no {kind}"
         return found
 
     def save(self, folder: str | Path) -> Path:
         """Write the predictor into a folder; an older one is replaced once this is whole."""
-        folder = Path(folder)
-        aside = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        self.features.save(aside / "features.npz")
-        for number, network in enumerate(self.networks):
-            bare = keras.Model(network.inputs, network.outputs[0], name=network.name)
-            bare.save(aside / f"network_{number}.keras")
-        state = {
-            "format": FORMAT,
-            "columns": self.columns.model_dump(),
-            "target_name": self.target_name,
-            "classes": self.classes,
-            "scale": self.scale,
-            "passed": self.passed,
-            "networks": len(self.networks),
-        }
-        (aside / "predictor.json").write_text(json.dumps(state, ensure_ascii=False, indent=1))
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(aside, folder)
-        return folder
+        with files.whole_folder(folder) as aside:
+            self.features.save(aside / "features.npz")
+            for number, network in enumerate(self.networks):
+                bare = keras.Model(network.inputs, network.outputs[0], name=network.name)
+                bare.save(aside / f"network_{number}.keras")
+            state = {
+                "format": FORMAT,
+                "columns": self.columns.model_dump(),
+                "target_name": self.target_name,
+                "classes": self.classes,
+                "scale": self.scale,
+                "passed": self.passed,
+                "networks": len(self.networks),
+            }
+            (aside / "predictor.json").write_text(json.dumps(state, ensure_ascii=False, indent=1))
+        return Path(folder)
 
     @classmethod
     def load(cls, folder: str | Path) -> TablePredictor:

@@ -99,17 +99,6 @@ def gain(data: TableData, found: Found) -> list[dict]:
     return records
 
 
-def describe(data: TableData) -> dict:
-    """The data block of metrics.json."""
-    return {
-        "name": data.name,
-        "synthetic": data.synthetic,
-        "fingerprint": data.fingerprint,
-        "licence": data.licence,
-        "rows": len(data),
-    }
-
-
 def table(records: list[dict], data: TableData) -> pd.DataFrame:
     """A row for each arm, a column for each measure, with 95 % intervals; published ones below."""
     frame = pd.DataFrame([r for r in records if not r["metric"].startswith("gain")])

@@ -45,7 +45,7 @@ def reproduce(name: str, folder: Path) -> None:
     records = [*report.measure(table, found, [SEED]), *report.gain(table, found)]
     parameters = {"DATA": name, "SEED": SEED, **settings.model_dump()}
     run = results.record(
-        folder, "wide_deep", report.describe(table), report.headline(table, found), records,
+        folder, "wide_deep", results.describe(table), report.headline(table, found), records,
         parameters, started,
     )  # fmt: skip
     run["seconds"] = round(sum(found.seconds.values()), 1)  # finished arms' time counts too

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import json
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from common.card import DataCard
 from common.validation import Report
 from recipes.wide_deep.columns import Columns
 
 PARTS = ("train", "validation", "test", "other")
-MOST_SHOWN = 40  # columns or classes in a card
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class TableData:
         """Row numbers of a part, ascending."""
         return np.flatnonzero(self.split == part)
 
-    def card(self) -> TableCard:
+    def card(self) -> DataCard:
         """Rows and classes of each part, and what is known of the whole."""
         parts = [part for part in PARTS if part in self.split]
         if self.classes:
@@ -93,36 +92,7 @@ class TableData:
             facts["cite"] = self.citation
         facts["sha256"] = self.fingerprint
         title = self.name + (" (synthetic)" if self.synthetic else "")
-        return TableCard(title, table, facts)
-
-
-@dataclass(frozen=True)
-class TableCard:
-    """What a data set holds; shows as Markdown in a notebook.
-
-    Attributes:
-        title: the set's name.
-        counts: rows of each class, or figures of a numeric target, in each part (columns).
-        facts: everything else, as text.
-    """
-
-    title: str
-    counts: pd.DataFrame
-    facts: dict[str, str]
-
-    def _repr_markdown_(self) -> str:
-        parts = [str(part) for part in self.counts.columns]
-        lines = [f"**{self.title}**", "", f"| | {' | '.join(parts)} |"]
-        lines.append("|---" * (len(parts) + 1) + "|")
-        for name, row in self.counts.head(MOST_SHOWN).iterrows():
-            cells = " | ".join(f"{value:,.6g}" for value in row)
-            lines.append(f"| {_markdown(str(name))} | {cells} |")
-        if len(self.counts) > MOST_SHOWN:
-            lines.append(f"| and {len(self.counts) - MOST_SHOWN} more |")
-        lines += ["", *(f"- {fact}: {_markdown(value)}" for fact, value in self.facts.items())]
-        return "\n".join(lines)
-
-    __str__ = _repr_markdown_
+        return DataCard(title, table, facts, total=bool(self.classes))
 
 
 def fingerprint(frame: pd.DataFrame, target: np.ndarray, split: np.ndarray, classes) -> str:
@@ -133,8 +103,3 @@ def fingerprint(frame: pd.DataFrame, target: np.ndarray, split: np.ndarray, clas
     digest.update(np.ascontiguousarray(target).tobytes())
     digest.update("\n".join(split).encode())
     return digest.hexdigest()
-
-
-def _markdown(text: str) -> str:
-    """Text as a table cell: a class name may hold markup."""
-    return html.escape(" ".join(text.split()), quote=False).replace("|", "\\|")

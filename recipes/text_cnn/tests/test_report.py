@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from common.results import record
+from common.results import describe, record
 from recipes.text_cnn import config, evaluate, report
 from recipes.text_cnn.evaluate import BASELINE, FoldResult
 from recipes.text_cnn.settings import Settings
@@ -70,7 +70,7 @@ def results_of(corpus, folds: int, ours: float, baseline: float) -> list[FoldRes
 def test_measured_numbers_make_a_valid_record(corpus, tmp_path, folds, interval):
     found = results_of(corpus, folds, 0.9, 0.6)
     records = [*report.measure(corpus, found, [7, 8]), *report.gain(corpus, found)]
-    run = record(tmp_path, "text_cnn", report.describe(corpus), report.headline(found), records,
+    run = record(tmp_path, "text_cnn", describe(corpus), report.headline(found), records,
                  {}, 0.0)  # fmt: skip
     ours = run["metrics"][0]
     assert ours["variant"] == "ours" and ours["seeds"] == [7, 8] and ours["n"] == len(corpus)

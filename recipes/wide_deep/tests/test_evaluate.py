@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, r2_score, roc_auc_score
 
-from common.results import Run, record
+from common.results import Run, describe, record
 from common.validation import DataError
 from recipes.wide_deep import config, data, evaluate, look, prepared, report
 from recipes.wide_deep.settings import Settings
@@ -75,7 +75,7 @@ def test_every_arm_learns_and_the_figures_are_the_libraries(trained, kind):
 def test_records_are_sound(trained, kind, tmp_path):
     one = trained[kind]
     measured = report.measure(one.table, one.found, [0]) + report.gain(one.table, one.found)
-    run = record(tmp_path, "wide_deep", report.describe(one.table),
+    run = record(tmp_path, "wide_deep", describe(one.table),
                  report.headline(one.table, one.found), measured, {}, time.time())  # fmt: skip
     Run.model_validate(run)
     written = json.loads((tmp_path / "metrics.json").read_text())
