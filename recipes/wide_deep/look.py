@@ -18,6 +18,7 @@ from recipes.wide_deep.tabledata import TableData
 
 FEWEST = 30  # rows of each class in a subgroup whose area is shown
 MOST_ROWS = 20_000  # that importance looks at
+MOST_DRAWN = 2000  # dots
 
 
 def subgroups(
@@ -198,8 +199,17 @@ def neighbours(
 
 
 def calibration(data: TableData, found: Found) -> Figure:
-    """`plots.reliability` of the headline, for classes."""
+    """`plots.reliability` of the headline; for values what is predicted against what is true."""
     truth, said = data.target[found.rows], found.answers[found.headline]
+    if not data.classes:
+        some = np.random.default_rng(0).permutation(len(truth))[:MOST_DRAWN]
+        figure, axis = plt.subplots(figsize=(5.5, 5), layout="constrained")
+        axis.plot(said[some], truth[some], ".", alpha=0.4)
+        axis.axline((truth.mean(), truth.mean()), slope=1, color=plots.GREY, linestyle=":")
+        axis.set(title="Prediction and truth", xlabel=f"predicted {data.target_name}",
+                 ylabel=f"true {data.target_name}")  # fmt: skip
+        plt.close(figure)
+        return figure
     if len(data.classes) == 2:
         return plots.reliability(truth, said[:, 1], positive=f"“{data.classes[1]}”")
     return plots.reliability(truth, said)

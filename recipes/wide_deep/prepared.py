@@ -75,7 +75,7 @@ class OnDisk:
     def __init__(self, path: Path):
         self.path = path
         whole = np.load(path, mmap_mode="r", allow_pickle=False)
-        self.shape, self.dtype = whole.shape, whole.dtype
+        self.shape, self.dtype, self.nbytes = whole.shape, whole.dtype, whole.nbytes
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -176,28 +176,15 @@ def slices(data: TableData, found: Found) -> pd.DataFrame | None:
 def picture(
     records: list[dict], data: TableData, found: Found, output_dir: str | Path
 ) -> Figure:
-    """The arms with their intervals beside the headline's calibration; also picture.png."""
+    """The arms with their intervals; also OUTPUT_DIR/picture.png."""
     measure = main_metric(data)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained",
-                                         width_ratios=(1.5, 1))  # fmt: skip
-    title = f"{measure.upper()} on {data.name}" + (" (synthetic)" if data.synthetic else "")
+    figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
+    words = {"auc": "Area under the ROC curve"}.get(measure, measure)
+    title = f"{words} on {data.name}" + (" (synthetic)" if data.synthetic else "")
     paper = [] if data.synthetic else published(data.name)
     plots.bars_with_intervals(
-        records, paper, metric=measure, title=title, percent=measure == "accuracy", axis=left
+        records, paper, metric=measure, title=title, percent=measure == "accuracy", axis=axis
     )
-    truth, said = data.target[found.rows], found.answers[found.headline]
-    if data.classes:
-        curve = metrics.reliability(truth, said[:, 1] if len(data.classes) == 2 else said)
-        right.plot([0, 1], [0, 1], color=plots.GREY, linestyle=":")
-        right.plot(curve.confidence, curve.accuracy, marker="o")
-        what = f"“{data.classes[1]}”" if len(data.classes) == 2 else "right"
-        right.set(title=f"Calibration of {found.headline}", xlabel="predicted probability",
-                  ylabel=f"share that is {what}")  # fmt: skip
-    else:
-        some = np.random.default_rng(0).permutation(len(truth))[:2000]
-        right.plot(truth[some], said[some], ".", alpha=0.3)
-        right.axline((truth.mean(), truth.mean()), slope=1, color=plots.GREY, linestyle=":")
-        right.set(title=f"{found.headline}", xlabel=f"{data.target_name}", ylabel="predicted")
     figure.savefig(Path(output_dir) / "picture.png", dpi=110)
     plt.close(figure)
     return figure
