@@ -32,18 +32,21 @@ def whole(path: str | Path) -> Iterator[Path]:
 def whole_folder(folder: str | Path) -> Iterator[Path]:
     """An empty neighbour of `folder` to fill, which takes its place when the block has ended well.
 
-    An older folder of that name is replaced; until then it is as it was.
+    An older folder of that name is put aside first and deleted when the new one stands.
     """
     folder = Path(folder)
     aside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    old = aside.with_suffix(".old")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     try:
         yield aside
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            os.replace(folder, old)
         os.replace(aside, folder)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        for spent in (aside, old):
+            shutil.rmtree(spent, ignore_errors=True)
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -95,28 +95,34 @@ def read_rows(source: Path) -> tuple[list[str], Iterator[list[str] | None]]:
     first = next(lines, "")
     if not first.strip():
         raise DataError(f"{source} is empty; its first line must name the columns.")
+    if first.startswith("PAR1"):
+        raise DataError(f"{source} is a Parquet file; write it as CSV (pandas: to_csv).")
     if first.lstrip().startswith("{"):
         raise DataError(f"{source} looks like JSON lines; give a .csv or .tsv file.")
-    separator = max(",\t;", key=first.count)
+    separator = max(",\t;|", key=first.count)
     rows = _records(itertools.chain([first], lines), separator)
     header = next(rows)
     if header is None:
         raise DataError(f"{source}, line 1: the header's quote is never closed.")
-    return header, rows
+    return [name.strip() for name in header], rows
 
 
 def _records(lines: Iterator[str], separator: str) -> Iterator[list[str] | None]:
     waiting: deque[str] = deque()
     end = "\ufffe"  # a noncharacter: no text holds it
     while line := waiting.popleft() if waiting else next(lines, ""):
-        if not line.strip():
+        if not line.strip("\r\n"):
             continue
         if '"' not in line:
             yield line.rstrip("\r\n").split(separator)
             continue
         taken = [line]
         while True:
-            parsed = list(csv.reader([*taken, end], delimiter=separator))
+            try:
+                parsed = list(csv.reader([*taken, end], delimiter=separator))
+            except csv.Error:  # a bare carriage return, a field beyond all bounds
+                yield None
+                break
             if parsed[-1] == [end]:  # the record ends with these lines
                 yield parsed[0]
                 break

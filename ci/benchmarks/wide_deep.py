@@ -197,20 +197,19 @@ def _raw(table, ready, rows, specs) -> dict:
 
 
 def _days(table, number, rows):
-    from recipes.wide_deep.columns import as_dates
-    from recipes.wide_deep.features import days
+    from recipes.wide_deep import dates
 
-    return days(as_dates(table.frame[number.name].iloc[rows])).to_numpy("float32")
+    return dates.parse(table.frame[number.name].iloc[rows]).days.astype("float32")
 
 
 def _said(table, category, rows):
-    from recipes.wide_deep.columns import as_dates
-    from recipes.wide_deep.features import date_part, strings
+    from recipes.wide_deep import dates
+    from recipes.wide_deep.features import strings
 
     column = table.frame[category.name].iloc[rows]
     if category.source == "category":
         return strings(column).fillna("").to_numpy(dtype=str)
-    return date_part(as_dates(column), category.source).fillna("").to_numpy(dtype=str)
+    return getattr(dates.parse(column), category.source).fillna("").to_numpy(dtype=str)
 
 
 def _filled(values):

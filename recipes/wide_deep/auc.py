@@ -40,7 +40,7 @@ def paired_areas(
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
     error = float(np.sqrt(max(variance, 0.0)))
     half = float(stats.norm.ppf((1 + level) / 2)) * error
-    p = float(2 * stats.norm.sf(abs(difference) / error)) if error else 1.0
+    p = float(2 * stats.norm.sf(abs(difference) / error)) if error else float(difference == 0)
     return PairedTest(difference=difference, low=difference - half, high=difference + half, p=p,
                       n=len(one), method="DeLong")  # fmt: skip
 
@@ -64,3 +64,18 @@ def _areas(labels: np.ndarray, scores: list[np.ndarray]) -> tuple[np.ndarray, np
     above, below = np.array(above), np.array(below)
     covariance = np.atleast_2d(np.cov(above)) / positives + np.atleast_2d(np.cov(below)) / negatives
     return above.mean(axis=1), covariance
+
+
+def share_of_the_way(
+    labels: np.ndarray, scores: np.ndarray, best: np.ndarray, level: float = 0.95
+) -> Interval:
+    """How far an area is on the way from 0.5 to that of the best scores, on the same rows.
+
+    Both areas are measured, and together: the interval is the delta method's on their covariance.
+    """
+    (own, top), covariance = _areas(labels, [scores, best])
+    slope = np.array([1 / (top - 0.5), -(own - 0.5) / (top - 0.5) ** 2])
+    half = stats.norm.ppf((1 + level) / 2) * float(np.sqrt(max(slope @ covariance @ slope, 0.0)))
+    value = float((own - 0.5) / (top - 0.5))
+    return Interval(value=value, low=value - half, high=value + half, n=len(scores),
+                    method=f"DeLong, delta {100 * level:g} %")  # fmt: skip

@@ -20,15 +20,17 @@ def logistic_regression(
     inputs: dict[str, np.ndarray],
     target: np.ndarray,
     asked: dict[str, np.ndarray],
+    classes: int,
 ) -> np.ndarray:
     """Predictions of a linear model over standardised numbers and one-hot categories.
 
-    Plain: no bins and no crosses, which are our wide part's.
+    Plain: no bins and no crosses, which are our wide part's, and no words of texts.
 
     Args:
         features, inputs: of the rows to learn from, see `Features.arrays`.
         target: their int classes or float values [rows].
         asked: inputs of the rows to predict.
+        classes: how many there are, 0 for values.
 
     Returns:
         Probabilities float [rows asked, classes], or values float [rows asked].
@@ -48,7 +50,7 @@ def logistic_regression(
         if target.dtype.kind == "f":
             return Ridge(1.0).fit(matrix(inputs), target).predict(matrix(asked))
         model = LogisticRegression(max_iter=1000).fit(matrix(inputs), target)
-        return model.predict_proba(matrix(asked))
+        return _of_all_classes(model, matrix(asked), classes)
 
 
 def gradient_boosting(
@@ -56,11 +58,13 @@ def gradient_boosting(
     inputs: dict[str, np.ndarray],
     target: np.ndarray,
     asked: dict[str, np.ndarray],
+    classes: int,
     seed: int = 0,
 ) -> np.ndarray:
     """Predictions of histogram gradient boosting with its own settings.
 
-    It reads the numbers as they are, missing ones too, and the categories as categories.
+    It reads the numbers as they are, missing ones too, and the categories as categories, but no
+    words of texts.
     Arguments and result as of `logistic_regression`.
     """
     def frame(rows: dict[str, np.ndarray]) -> pd.DataFrame:
@@ -76,4 +80,14 @@ def gradient_boosting(
         categorical_features=kind, random_state=seed
     )
     model.fit(frame(inputs), target)
-    return model.predict(frame(asked)) if numeric else model.predict_proba(frame(asked))
+    if numeric:
+        return model.predict(frame(asked))
+    return _of_all_classes(model, frame(asked), classes)
+
+
+def _of_all_classes(model, rows, classes: int) -> np.ndarray:
+    """Probabilities float [rows, classes]; 0 for a class that training has not met."""
+    said = model.predict_proba(rows)
+    result = np.zeros((len(said), classes))
+    result[:, model.classes_] = said
+    return result

@@ -16,6 +16,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from common.validation import DataError, Report
+from recipes.wide_deep import dates
 
 Kind = Literal["number", "category", "date", "text", "ignore"]
 MISSING = ("", "?", "na", "n/a", "nan", "null", "none")  # in any case, blanks removed
@@ -23,7 +24,6 @@ FEW_VALUES = 12  # a whole-number column with no more different values may be a 
 MOSTLY = 0.95  # of the values must be numbers or dates for the column to be one
 _LOOKED_AT = 20_000  # rows that a guess looks at
 _TEXT_WORDS, _TEXT_DIFFERENT = 4, 0.5  # words on average, share of values that differ
-_DATE = r"\d{4}-\d{1,2}-\d{1,2}([ T].*)?|\d{1,2}[./]\d{1,2}[./]\d{4}([ T].*)?"
 
 
 class Column(BaseModel):
@@ -34,6 +34,7 @@ class Column(BaseModel):
     name: str
     kind: Kind
     why: str
+    day_first: bool = False  # of dates with slashes
 
 
 class Columns(BaseModel):
@@ -46,6 +47,10 @@ class Columns(BaseModel):
     def of(self, *kinds: Kind) -> list[str]:
         """Names of the columns of some kinds."""
         return [column.name for column in self.columns if column.kind in kinds]
+
+    def day_first(self, name: str) -> bool:
+        """How dates with slashes are read in a column."""
+        return next(column.day_first for column in self.columns if column.name == name)
 
     @property
     def used(self) -> list[str]:
@@ -93,28 +98,21 @@ def is_missing(values: pd.Series) -> np.ndarray:
 
 
 def as_numbers(values: pd.Series) -> np.ndarray:
-    """float64 [rows], NaN where nothing or no number stands; 1,234.5 is one, 12 kg is not."""
+    """float64 [rows], NaN where nothing or no number stands; 1,234.5 is one, 12 kg is not.
+
+    Nor is a number that float32 cannot hold, because the networks could not read it.
+    """
     if pd.api.types.is_numeric_dtype(values):
-        return values.to_numpy(np.float64, na_value=np.nan)
+        return _finite(values.to_numpy(np.float64, na_value=np.nan))
     said = values.astype("string").str.strip()
     # Thousands separators only where they part groups of three, so that 1,5 is no 15.
     grouped = said.str.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?").fillna(False)
     said = said.mask(grouped, said.str.replace(",", ""))
-    numbers = pd.to_numeric(said, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    return np.where(np.isfinite(numbers), numbers, np.nan)
+    return _finite(pd.to_numeric(said, errors="coerce").to_numpy(np.float64, na_value=np.nan))
 
 
-def as_dates(values: pd.Series) -> pd.Series:
-    """datetime64 [rows] in UTC, NaT where no date stands. 3.4.2020 is the 3rd of April."""
-    if pd.api.types.is_datetime64_any_dtype(values):
-        return pd.to_datetime(values, utc=True)
-    said = values.astype("string").str.strip()
-    day_first = said.str.match(r"\d{1,2}[.]").fillna(False)
-    dates = pd.to_datetime(said.where(~day_first), errors="coerce", utc=True, format="mixed")
-    turned = pd.to_datetime(
-        said.where(day_first), errors="coerce", utc=True, format="mixed", dayfirst=True
-    )
-    return dates.fillna(turned)
+def _finite(numbers: np.ndarray) -> np.ndarray:
+    return np.where(np.abs(numbers) <= np.finfo(np.float32).max, numbers, np.nan)
 
 
 def infer(frame: pd.DataFrame, leave_out: Iterable[str] = ()) -> Columns:
@@ -123,14 +121,23 @@ def infer(frame: pd.DataFrame, leave_out: Iterable[str] = ()) -> Columns:
     Args:
         frame: the table; `leave_out` names columns that are not features (target, split).
     """
-    head = frame.iloc[:_LOOKED_AT]
-    return Columns(columns=tuple(
-        Column(name=name, **dict(zip(("kind", "why"), _kind(head[name]), strict=True)))
-        for name in frame.columns if name not in set(leave_out)
-    ))  # fmt: skip
+    # From all over the table: the first rows of a sorted one are alike.
+    some = frame.iloc[:: max(1, len(frame) // _LOOKED_AT)]
+    found = []
+    for name in frame.columns:
+        if name not in set(leave_out):
+            kind, why = _kind(some[name], name)
+            text = not pd.api.types.is_datetime64_any_dtype(frame[name])
+            day_first = kind == "date" and text and dates.is_day_first(frame[name])
+            if day_first:
+                why += ", the day first"
+            found.append(Column(name=name, kind=kind, why=why, day_first=day_first))
+    return Columns(columns=tuple(found))
 
 
-def _kind(values: pd.Series) -> tuple[Kind, str]:
+def _kind(values: pd.Series, name: str) -> tuple[Kind, str]:
+    if not name.strip():
+        return "ignore", "it has no name: row numbers?"
     there = values[~is_missing(values)]
     different = there.nunique()
     if different == 0:
@@ -145,7 +152,9 @@ def _kind(values: pd.Series) -> tuple[Kind, str]:
     if np.isfinite(numbers).mean() >= MOSTLY:
         return _numeric(there, numbers, different)
     said = there.astype("string").str.strip()
-    if said.str.fullmatch(_DATE).mean() >= MOSTLY and as_dates(there).notna().mean() >= MOSTLY:
+    read = max((dates.parse(there, day_first).days for day_first in (False, True)),
+               key=lambda days: np.isfinite(days).sum())  # fmt: skip
+    if np.isfinite(read).mean() >= MOSTLY:
         return "date", f"dates such as {there.iloc[0]!r}"
     words = said.str.split().str.len().mean()
     if words >= _TEXT_WORDS and different > _TEXT_DIFFERENT * len(there):
@@ -177,11 +186,15 @@ def _numeric(there: pd.Series, numbers: np.ndarray, different: int) -> tuple[Kin
 
 def misfits(frame: pd.DataFrame, columns: Columns) -> Iterator[tuple[str, Kind, np.ndarray]]:
     """Where a word stands in a number column or no date in a date column: name, kind, rows."""
-    for kind, parse in (("number", lambda values: ~np.isnan(as_numbers(values))),
-                        ("date", lambda values: as_dates(values).notna().to_numpy())):  # fmt: skip
-        for name in columns.of(kind):
-            wrong = ~parse(frame[name]) & ~is_missing(frame[name])
-            yield name, kind, np.flatnonzero(wrong)
+    for column in columns.columns:
+        values = frame.get(column.name)
+        if column.kind == "number":
+            known = ~np.isnan(as_numbers(values))
+        elif column.kind == "date":
+            known = ~np.isnan(dates.parse(values, column.day_first).days)
+        else:
+            continue
+        yield column.name, column.kind, np.flatnonzero(~known & ~is_missing(values))
 
 
 def check_leaks(
@@ -235,5 +248,5 @@ def _binned(values: pd.Series, columns: Columns, name: str) -> pd.Series:
         numbers = pd.Series(as_numbers(values))
         return pd.qcut(numbers.rank(method="dense"), 200, labels=False, duplicates="drop")
     if name in columns.of("date"):
-        return as_dates(values).dt.date.astype("string")
+        return pd.Series(dates.parse(values, columns.day_first(name)).days).astype("string")
     return values.astype("string")

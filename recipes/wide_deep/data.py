@@ -13,26 +13,19 @@ import numpy as np
 import pandas as pd
 
 from common import datasets
-from common.table import PART_NAMES, read_table
 from common.validation import DataError, Report
 from recipes.wide_deep.columns import (
-    MOSTLY,
     Columns,
-    as_numbers,
     check_leaks,
     infer,
-    is_missing,
     misfits,
 )
+from recipes.wide_deep.ownfile import FEWEST_ROWS, HELD_OUT, drawn, read_own
 from recipes.wide_deep.tabledata import TableData, fingerprint
 
 __all__ = ["TableData", "load"]
 
-HELD_OUT = 0.1  # share of the rows for validation, and for test where there is no test part
-FEWEST_ROWS, FEWEST_OF_A_CLASS = 50, 10
-MOST_CLASSES = 100  # of a target made of words or whole numbers
 SAMPLE_VISITS = 100_000
-SPLITS = PART_NAMES | {"other": "other"}
 # Columns of the published sets that are no features, and their target.
 PUBLISHED = {
     "adult": {"target": "income", "leave_out": (), "subgroups": ("sex", "race", "age")},
@@ -91,7 +84,7 @@ def load(
     else:
         path = Path(data).expanduser()
         named = (target_column, split_column, group_column, item_column)
-        found = _own_file(path, *named, seed)
+        found = read_own(path, *named, seed)
         found["report"].raise_if_strict(strict and found["report"].dropped > 0)
     return _finished(found, columns, limit, seed)
 
@@ -129,159 +122,21 @@ def _published(name: str, seed: int) -> dict:
     if "validation" not in split:
         train = np.flatnonzero(split == "train")
         labels = table[shape["target"]].to_numpy()[train]
-        split[train[_share(labels, HELD_OUT, seed)]] = "validation"
+        split[train[drawn(labels, HELD_OUT, seed)]] = "validation"
     left_out = ["split", shape["target"], *shape["leave_out"]]
     return {
         "name": name, "synthetic": False, "report": Report(f"{name} ({entry.title})"),
         "frame": table.drop(columns=left_out), "target_name": shape["target"],
         "passed": tuple(left_out), "subgroups": shape["subgroups"], "item": shape.get("item"),
-        "logged": table[list(shape["leave_out"])] if shape["leave_out"] else None,
+        "logged": _logged(table, shape["leave_out"]) if shape["leave_out"] else None,
         "classes": classes, "target": table[shape["target"]].map(number).to_numpy(np.int32),
         "split": split, "licence": entry.licence, "citation": entry.citation.strip(),
     }  # fmt: skip
 
 
-def _own_file(
-    path: Path,
-    target: str | None,
-    split: str | None,
-    group: str | None,
-    item: str | None,
-    seed: int,
-) -> dict:
-    report = Report(str(path))
-    frame, lines = _read(path, report)
-    names = list(frame.columns)
-    if len(set(names)) < len(names):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise DataError(f"{path} has the column(s) {', '.join(map(repr, twice))} twice.")
-    if target is None:
-        raise DataError(
-            f"{path}: say which column is to be predicted: TARGET_COLUMN = one of "
-            f"{', '.join(map(repr, names[:30]))}."
-        )
-    for parameter, name in (("TARGET", target), ("SPLIT", split), ("GROUP", group),
-                            ("ITEM", item)):
-        if name is not None and name not in names:
-            near = get_close_matches(name, names, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise DataError(f"{path}: {parameter}_COLUMN={name!r} is no column.{hint} Columns: "
-                            f"{', '.join(names[:30])}.")
-    missing = is_missing(frame[target])
-    for row in np.flatnonzero(missing):
-        report.add("no target", f"{target!r} is empty", file=path, row=int(lines[row]))
-    frame, lines = frame[~missing].reset_index(drop=True), lines[~missing]
-    values, classes, kept = _target(path, frame[target], lines, report)
-    frame, lines = frame[kept].reset_index(drop=True), lines[kept]
-    if len(frame) < FEWEST_ROWS:
-        raise DataError(f"{path} has {len(frame)} usable rows, at least {FEWEST_ROWS} are needed. "
-                        f"{report.summary()}")
-    groups = None if group is None else pd.factorize(frame[group])[0]
-    if split is None:
-        parts = _deal(values if classes else None, groups, len(frame), seed)
-    else:
-        parts = _parts(path, frame[split], lines, report)
-    left_out = [name for name in (target, split, group) if name is not None]
-    return {
-        "name": path.name, "synthetic": False, "report": report, "citation": "",
-        "frame": frame.drop(columns=left_out), "target_name": target, "classes": classes,
-        "passed": tuple(left_out),
-        "target": values, "split": parts, "group": groups, "item": item,
-        "licence": "not stated: the user's own file", "lines": lines,
-    }  # fmt: skip
-
-
-def _read(path: Path, report: Report) -> tuple[pd.DataFrame, np.ndarray]:
-    """The table as text (Parquet keeps its types), and the line that each row begins in."""
-    if path.suffix.lower() in (".parquet", ".pq"):
-        try:
-            frame = pd.read_parquet(path)
-        except (OSError, ValueError) as error:  # pyarrow's errors are these too
-            raise DataError(f"{path} cannot be read as Parquet: {error}. Is it whole?") from error
-        return frame.rename(columns=str), np.arange(1, len(frame) + 1)
-    table = read_table(path, report)
-    fields = [["" if field is None else str(field) for field in r.fields] for r in table.records]
-    frame = pd.DataFrame(fields, columns=table.columns, dtype="string")
-    return frame, np.array([record.line for record in table.records])
-
-
-def _target(
-    path: Path, said: pd.Series, lines: np.ndarray, report: Report
-) -> tuple[np.ndarray, list[str], np.ndarray]:
-    """Classes or values, the class names (none for values), and which rows can be used."""
-    numbers, text = as_numbers(said), said.astype("string").str.strip()
-    different = text.nunique()
-    if different < 2:
-        raise DataError(f"{path}: the target {said.name!r} is the same in every row.")
-    numeric = np.isfinite(numbers).mean() >= MOSTLY
-    whole = numeric and (numbers[np.isfinite(numbers)] % 1 == 0).all()
-    if numeric and not (whole and different <= 20):
-        kept = np.isfinite(numbers)
-        for row in np.flatnonzero(~kept):
-            message = f"{text.iloc[row]!r} where {said.name!r} is a number"
-            report.add("target is no number", message, file=path, row=int(lines[row]))
-        return numbers[kept].astype(np.float32), [], kept
-    if different > MOST_CLASSES:
-        raise DataError(
-            f"{path}: the target {said.name!r} has {different} different values that are no "
-            f"numbers; at most {MOST_CLASSES} classes are possible. Is it the right column?"
-        )
-    counts = text.value_counts()
-    rare = set(counts[counts < FEWEST_OF_A_CLASS].index)
-    for row in np.flatnonzero(text.isin(rare)):
-        message = f"only {counts[text.iloc[row]]} rows of class {text.iloc[row]!r}, " \
-                  f"{FEWEST_OF_A_CLASS} are needed"
-        report.add("rare class", message, file=path, row=int(lines[row]))
-    kept = ~text.isin(rare).to_numpy(bool)
-    classes = sorted(set(counts.index) - rare, key=(lambda n: float(n)) if whole else str.casefold)
-    if len(classes) < 2:
-        raise DataError(f"{path}: fewer than two classes of {said.name!r} have "
-                        f"{FEWEST_OF_A_CLASS} rows.")
-    code = {name: number for number, name in enumerate(classes)}
-    return text[kept].map(code).to_numpy(np.int32), classes, kept
-
-
-def _parts(path: Path, said: pd.Series, lines: np.ndarray, report: Report) -> np.ndarray:
-    text = said.astype("string").str.strip().str.casefold()
-    unknown = ~text.isin(SPLITS)
-    if unknown.any():
-        row = int(np.flatnonzero(unknown)[0])
-        raise DataError(
-            f"{path}, line {lines[row]}: {said.iloc[row]!r} in the column {said.name!r} is none of "
-            f"{', '.join(SPLITS)}."
-        )
-    parts = text.map(SPLITS).to_numpy("U10")
-    for part in ("train", "test"):
-        if part not in parts:
-            raise DataError(f"{path}: no row of the column {said.name!r} says {part!r}.")
-    if "validation" not in parts:
-        train = np.flatnonzero(parts == "train")
-        parts[train[_share(np.zeros(len(train)), HELD_OUT, 0)]] = "validation"
-    return parts
-
-
-def _deal(labels: np.ndarray | None, groups: np.ndarray | None, rows: int, seed: int) -> np.ndarray:
-    """80/10/10, the same share of every class; groups stay together and classes are let be."""
-    if groups is not None:
-        lot = np.random.default_rng(seed).random(groups.max() + 1)[groups]
-        return np.select([lot < HELD_OUT, lot < 2 * HELD_OUT], ["test", "validation"], "train")
-    parts = np.full(rows, "train", "U10")
-    strata = np.zeros(rows) if labels is None else labels
-    rest = np.arange(rows)
-    for name, share in (("test", HELD_OUT), ("validation", HELD_OUT / (1 - HELD_OUT))):
-        chosen = _share(strata[rest], share, seed)
-        parts[rest[chosen]] = name
-        rest = np.delete(rest, chosen)
-    return parts
-
-
-def _share(strata: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Ascending places of about `share` of the rows, the same share of every stratum."""
-    from sklearn.model_selection import train_test_split
-
-    places = np.arange(len(strata))
-    _, chosen = train_test_split(places, test_size=share, random_state=seed, stratify=strata)
-    return np.sort(chosen)
+def _logged(table: pd.DataFrame, names) -> pd.DataFrame:
+    """What a log says of its policy, and the rows' numbers in the file."""
+    return table[list(names)].assign(row=np.arange(len(table)), date=table["timestamp"].str[:10])
 
 
 def _finished(found: dict, corrections: str, limit: int | None, seed: int) -> TableData:
@@ -289,10 +144,7 @@ def _finished(found: dict, corrections: str, limit: int | None, seed: int) -> Ta
     frame, split = found["frame"], np.asarray(found["split"], "U10")
     lines = found.pop("lines", np.arange(1, len(frame) + 1))
     if limit is not None:
-        random, kept = np.random.default_rng(seed), np.zeros(len(frame), bool)
-        for part in set(split):
-            rows = np.flatnonzero(split == part)
-            kept[random.permutation(rows)[:limit]] = True
+        kept = _limited(split, found.get("group"), limit, seed)
         for name in ("frame", "truth", "logged"):
             if found.get(name) is not None:
                 found[name] = found[name][kept].reset_index(drop=True)
@@ -301,6 +153,7 @@ def _finished(found: dict, corrections: str, limit: int | None, seed: int) -> Ta
                 found[name] = found[name][kept]
         frame, split, lines = found["frame"], split[kept], lines[kept]
     train = np.flatnonzero(split == "train")
+    _check_parts(found, split)
     columns = infer(frame.iloc[train]).corrected(corrections)
     _check_values(frame, lines, columns, found["report"], found["name"])
     if not columns.used:
@@ -315,6 +168,37 @@ def _finished(found: dict, corrections: str, limit: int | None, seed: int) -> Ta
     found |= {"split": split, "columns": columns,
               "fingerprint": fingerprint(frame, target, split, found["classes"])}  # fmt: skip
     return TableData(**found)
+
+
+def _check_parts(found: dict, split: np.ndarray) -> None:
+    """Refuse parts without rows, or without the classes that must be learned and measured."""
+    for part, fewest in (("train", 2), ("test", 2)):
+        if not (split == part).any():
+            raise DataError(f"{found['name']}: no row is for {part}.")
+        counts = np.bincount(found["target"][split == part], minlength=len(found["classes"])) \
+            if found["classes"] else np.array([])
+        for name, count in zip(found["classes"], counts, strict=True):
+            if count < fewest and (part == "train" or len(found["classes"]) == 2):
+                raise DataError(
+                    f"{found['name']}: {count} {part} row(s) of class {name!r}, at least {fewest} "
+                    "are needed. Give more rows, or another split or group column."
+                )
+
+
+def _limited(split, group, limit: int, seed: int) -> np.ndarray:
+    """bool [rows]: about `limit` rows of each part; of lists that are ranked whole ones."""
+    random, kept = np.random.default_rng(seed), np.zeros(len(split), bool)
+    for part in sorted(set(split)):
+        rows = np.flatnonzero(split == part)
+        if group is None:
+            kept[random.permutation(rows)[:limit]] = True
+            continue
+        names, member = np.unique(group[rows], return_inverse=True)
+        order = random.permutation(len(names))
+        size = np.cumsum(np.bincount(member)[order])
+        chosen = order[: max(1, int(np.searchsorted(size, limit, side="right")))]
+        kept[rows[np.isin(member, chosen)]] = True
+    return kept
 
 
 def _check_values(

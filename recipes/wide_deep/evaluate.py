@@ -11,6 +11,7 @@ from zipfile import BadZipFile
 
 import keras
 import numpy as np
+import sklearn
 
 from common import checkpoint, files, training
 from common.history import History
@@ -25,6 +26,7 @@ from recipes.wide_deep.train import train_network
 JOINT, WIDE, DEEP, APART = "wide & deep", "wide alone", "deep alone", "wide + deep apart"
 FEW = "wide & deep, few crosses"  # the wide part only complements the deep one (section 3.3)
 FEW_L1 = 0.1
+VERSIONS = {"keras": keras.__version__, "scikit-learn": sklearn.__version__}
 # Arm: its settings.
 NETWORKS: dict[str, dict] = {
     JOINT: {"kind": "wide_deep"},
@@ -96,12 +98,21 @@ def evaluate(
     log = log or (lambda line: None)
     key = files.work_key(
         CODE, backend=keras.backend.backend(), precision=keras.config.dtype_policy().name,
-        data=data.fingerprint, features=prepared.key, settings=settings.model_dump(), seed=seed,
+        data=data.fingerprint, target=data.target_name, passed=data.passed, versions=VERSIONS,
+        features=prepared.key, settings=settings.model_dump(), seed=seed,
     )  # fmt: skip
     folder, test = Path(output_dir) / "arms" / key, data.rows("test")
     found = Found(test)
     own = next(arm for arm, how in NETWORKS.items() if how["kind"] == settings.kind)
-    arms = [own, *(arm for arm in NETWORKS if compare and arm != own)]
+    features = prepared.features
+    readable = len(features.embedded) or features.numbers  # by a deep part: words of texts are not
+    if settings.kind != "wide" and not readable:
+        raise DataError('The deep part reads no words of texts, and there is nothing else: set '
+                        'KIND = "wide".')
+    others = [arm for arm in NETWORKS if arm != own and (readable or arm == WIDE)]
+    if settings.wide_l1 >= FEW_L1 and FEW in others:
+        others.remove(FEW)  # the headline keeps few crosses itself
+    arms = [own, *(others if compare else [])]
     inputs = {name: array[test] for name, array in prepared.inputs.items()}
     scale, target = standardised(data)
     headline = None
@@ -137,7 +148,9 @@ def evaluate(
             began = time.time()
             train = data.rows("train")
             known = {name: array[train] for name, array in prepared.inputs.items()}
-            said = fit(prepared.features, known, data.target[train], inputs)
+            said = fit(
+                prepared.features, known, data.target[train], inputs, len(data.classes)
+            )
             _save(at, said, (0, 0), None, time.time() - began)
         found.answers[arm], _, _, found.seconds[arm] = _load(at)
     return found, headline

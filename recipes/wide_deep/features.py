@@ -23,10 +23,12 @@ import pandas as pd
 
 from common import files
 from common.validation import DataError
-from recipes.wide_deep.columns import as_dates, as_numbers, is_missing
+from recipes.wide_deep import dates
+from recipes.wide_deep.columns import as_numbers, is_missing
 
 WORDS, WORD_BUCKETS = 16, 4096  # of a text column: hashed words a row, and their buckets
 DATE_PARTS = ("weekday", "month", "hour")
+WHOLE = r"^([+-]?\d+)\.0+$"  # a number that is whole
 
 
 @dataclass
@@ -41,6 +43,7 @@ class Number:
     edges: list[float]
     gaps: bool  # it is missing in some training rows
     source: str = "number"  # or "date": days since 1970
+    day_first: bool = False  # of dates with slashes
 
     @property
     def size(self) -> int:
@@ -55,6 +58,7 @@ class Category:
     values: list[str]
     counts: list[int]
     source: str = "category"  # or "weekday", "month", "hour" of the date column `name`
+    day_first: bool = False  # of dates with slashes
 
     @property
     def size(self) -> int:
@@ -171,7 +175,7 @@ class Features:
 
     def _values(self, feature: Number, frame: pd.DataFrame) -> np.ndarray:
         if feature.source == "date":
-            return as_numbers(days(as_dates(frame[feature.name])))
+            return dates.parse(frame[feature.name], feature.day_first).days
         return as_numbers(frame[feature.name])
 
     def _filled(self, feature: Number, frame: pd.DataFrame) -> np.ndarray:
@@ -192,7 +196,7 @@ class Features:
             if feature.source == "category":
                 said = strings(column)
             else:
-                said = date_part(as_dates(column), feature.source)
+                said = getattr(dates.parse(column, feature.day_first), feature.source)
             ids[:, place] = pd.Index(feature.values).get_indexer(said) + 1
         return ids
 
@@ -236,21 +240,12 @@ def label(feature: Number | Category) -> str:
 
 
 def strings(values: pd.Series) -> pd.Series:
-    """Values as text, blanks removed, <NA> where nothing stands; whole floats as whole numbers."""
-    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
-        values = values.astype("Int64")
-    return values.astype("string").str.strip().mask(is_missing(values))
+    """Values as text, blanks removed, <NA> where nothing stands; 18.0 is 18.
 
-
-def days(dates: pd.Series) -> pd.Series:
-    """Whole days since 1970 of datetime64 [rows], NaN for NaT."""
-    seconds = (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
-    return np.floor(seconds)
-
-
-def date_part(dates: pd.Series, part: str) -> pd.Series:
-    """The part as text: weekday 0 is Monday."""
-    return getattr(dates.dt, part).astype("Int64").astype("string")
+    Whole numbers with gaps are floats in many tools, which write them so.
+    """
+    said = values.astype("string").str.strip().mask(is_missing(values))
+    return said.str.replace(WHOLE, r"\1", regex=True)
 
 
 def _cross_ids(cross: Cross, singles: np.ndarray) -> np.ndarray:
@@ -269,12 +264,12 @@ def mixed(key, buckets: int):
 
 
 def _words(values: pd.Series) -> np.ndarray:
-    """Hashed lower-case words, each once, int32 [rows, WORDS]; 0 where there are no more."""
+    """Hashed lower-case words, int32 [rows, WORDS]; 0 where there are no more."""
     import tensorflow as tf
 
     from recipes.wide_deep.graph import hashed_words
 
-    texts = values.astype("string").fillna("").to_list()
+    texts = values.astype("string").mask(is_missing(values), "").to_list()
     parts = [
         hashed_words(tf.constant(texts[start : start + 8192])).numpy()
         for start in range(0, len(texts), 8192)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from common.validation import DataError
-from recipes.wide_deep import crosses
-from recipes.wide_deep.columns import Columns, as_dates, as_numbers
+from recipes.wide_deep import crosses, dates
+from recipes.wide_deep.columns import Columns, as_numbers
 from recipes.wide_deep.features import (
     DATE_PARTS,
     Category,
     Cross,
     Features,
     Number,
-    date_part,
-    days,
     label,
     strings,
 )
@@ -61,12 +61,17 @@ def fit(
         values = strings(frame[name]).value_counts() if known is None else known
         categories.append(_category(name, values, minimum_count, "category"))
     for name in columns.of("date"):
-        dates = as_dates(frame[name])
-        numbers.append(_fit_number(days(dates), name, target, "date"))
+        first = columns.day_first(name)
+        found = dates.parse(frame[name], first)
+        number = _fit_number(pd.Series(found.days), name, target, "date")
+        numbers.append(replace(number, day_first=first))
         for part in DATE_PARTS:
-            values = date_part(dates, part).value_counts()
+            values = getattr(found, part).value_counts()
             if len(values) > 1:
-                categories.append(_category(name, values, minimum_count, part))
+                category = _category(name, values, minimum_count, part)
+                categories.append(replace(category, day_first=first))
+    # One whose values are all rare says nothing.
+    categories = [category for category in categories if category.values]
     found = Features(numbers, categories, columns.of("text"))
     if not found.single and not found.texts:
         raise DataError("There is no column to learn from; see the table of columns.")

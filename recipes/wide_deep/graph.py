@@ -7,8 +7,10 @@ import re
 import numpy as np
 import tensorflow as tf
 
+from recipes.wide_deep import dates
 from recipes.wide_deep.columns import MISSING
 from recipes.wide_deep.features import (
+    WHOLE,
     WORD_BUCKETS,
     WORDS,
     Cross,
@@ -25,10 +27,10 @@ def signature(features: Features) -> dict[str, tf.TensorSpec]:
     pay__EUR_.
     """
     numbers = {feature.name for feature in features.numbers if feature.source == "number"}
-    specs, taken = {}, set()
+    specs, taken = {}, {"self"}
     for column in features.columns:
         name = re.sub(r"[^A-Za-z0-9_]", "_", column)
-        name = name if name[0].isalpha() else f"column_{name}"
+        name = name if name[:1].isalpha() else f"column_{name}"
         while name.casefold() in taken:
             name += "_"
         taken.add(name.casefold())
@@ -59,12 +61,13 @@ class FeatureGraph(tf.Module):
     def __call__(self, raw: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """"ids" int32 [rows, id columns] and "numbers" float32 [rows, numbers]."""
         features, parts, numbers = self.features, [], []
-        dates = {
-            name: _dates(raw[name])
-            for name in {f.name for f in features.single if f.source not in ("number", "category")}
+        found = {
+            feature.name: _dates(raw[feature.name], feature.day_first)
+            for feature in features.numbers
+            if feature.source == "date"
         }
         for feature in features.numbers:
-            values = dates[feature.name]["days"] if feature.source == "date" else raw[feature.name]
+            values = found[feature.name]["days"] if feature.source == "date" else raw[feature.name]
             parts.append(_bins(feature, values))
             median = tf.constant(feature.median, tf.float32)
             numbers.append(tf.where(tf.math.is_nan(values), median, values))
@@ -72,11 +75,11 @@ class FeatureGraph(tf.Module):
             if feature.source == "category":
                 said = _known(raw[feature.name])
             else:
-                said = dates[feature.name][feature.source]
+                said = found[feature.name][feature.source]
             parts.append(table.lookup(said))
         singles = tf.stack(parts, axis=1) if parts else None
         columns = [] if singles is None else [singles]
-        columns += [hashed_words(raw[name]) for name in features.texts]
+        columns += [hashed_words(_known(raw[name])) for name in features.texts]
         for cross, keys in zip(features.crosses, self.keys, strict=True):
             columns.append(_cross_ids(cross, keys, singles)[:, None])
         rows = tf.shape(next(iter(raw.values())))[0]
@@ -107,6 +110,7 @@ def _known(said: tf.Tensor) -> tf.Tensor:
     said = tf.strings.strip(said)
     pattern = "|".join(word.replace("?", r"\?") for word in MISSING if word)
     missing = tf.strings.regex_full_match(tf.strings.lower(said, encoding="utf-8"), pattern)
+    said = tf.strings.regex_replace(said, WHOLE, r"\1")
     return tf.where(missing, tf.constant(""), said)
 
 
@@ -126,41 +130,29 @@ def _cross_ids(cross: Cross, keys: tf.Variable, singles: tf.Tensor) -> tf.Tensor
     return tf.cast(tf.where(known, place + 1, 0), tf.int32)
 
 
-def _dates(said: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Days since 1970 (float32, NaN for no date) and the parts as text ("" for no date).
-
-    Takes 2020-04-03, 3.4.2020 and 04/03/2020, with or without a time of day such as 10:20:30.
-    """
+def _dates(said: tf.Tensor, day_first: bool) -> dict[str, tf.Tensor]:
+    """What `dates.parse` finds: days since 1970 (float32, NaN for none), parts as text ("")."""
     said = tf.strings.strip(said)
-    time = r"([ T](\d{1,2})(:.*)?)?"
-    forms = (  # pattern, and where year, month and day stand in it
-        (rf"(\d{{4}})-(\d{{1,2}})-(\d{{1,2}}){time}", r"\1,\2,\3,0\5"),
-        (rf"(\d{{1,2}})\.(\d{{1,2}})\.(\d{{4}}){time}", r"\3,\2,\1,0\5"),
-        (rf"(\d{{1,2}})/(\d{{1,2}})/(\d{{4}}){time}", r"\3,\1,\2,0\5"),
-    )
-    parts = tf.fill(tf.shape(said), "0,0,0,0")
-    for pattern, order in forms:
+    fields = tf.fill(tf.shape(said), "0,0,0,0")
+    for pattern, places in dates.forms(day_first):
         hit = tf.strings.regex_full_match(said, pattern)
-        parts = tf.where(hit, tf.strings.regex_replace(said, f"^{pattern}$", order), parts)
-    fields = tf.strings.to_number(tf.strings.split(parts, ",").to_tensor(), tf.int64)
-    year, month, day, hour = tf.unstack(fields, num=4, axis=1)
-    good = (year > 0) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
-    days = _days_from_civil(year, month, day)
+        order = ",".join(f"\\{place}" for place in places) + r",0\4"
+        fields = tf.where(hit, tf.strings.regex_replace(said, f"^{pattern}$", order), fields)
+    numbers = tf.strings.to_number(tf.strings.split(fields, ",").to_tensor(), tf.int64)
+    year, month, day, hour = tf.unstack(numbers, num=4, axis=1)
+    inside = tf.clip_by_value(month, 1, 12)
+    leap = (month == 2) & (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
+    length = tf.gather(tf.constant(dates.MONTH_LENGTHS, tf.int64), inside - 1)
+    length += tf.cast(leap, tf.int64)
+    good = (year > 0) & (month == inside) & (day >= 1) & (day <= length) & (hour < 24)
+    days = dates.days_from_civil(year, inside, day)
 
     def text(values):
         return tf.where(good, tf.strings.as_string(values), tf.constant(""))
 
     return {
         "days": tf.where(good, tf.cast(days, tf.float32), tf.constant(np.nan, tf.float32)),
-        "weekday": text((days + 3) % 7),  # the first of January 1970 was a Thursday
+        "weekday": text((days + 3) % 7),
         "month": text(month),
         "hour": text(hour),
     }
-
-
-def _days_from_civil(year, month, day):
-    """Days since 1970 in the Gregorian calendar, whose years here begin in March."""
-    year = year - tf.cast(month <= 2, tf.int64)
-    century, within = year // 400, year % 400
-    of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
-    return century * 146_097 + within * 365 + within // 4 - within // 100 + of_year - 719_468

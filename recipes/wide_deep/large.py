@@ -3,15 +3,16 @@
     python -m data_scripts.sample_wide_deep log.parquet --visits 4000000   # 20 million rows
     python -m recipes.wide_deep.large log.parquet --target installed -o build/large
 
-Twice the file is read from end to end (a CSV once more, to count its rows). First the values of its
-columns are counted and some rows are kept, from which bins, vocabularies and crosses are fitted;
-then every row is turned into integers that are written beside it. Training reads those in blocks.
-The last rows written are a random share that is held out.
+Three times the file is read from end to end. First rows from all over it say what its columns are;
+then the values of the columns are counted and some rows are kept, from which bins, vocabularies
+and crosses are fitted; then every row is turned into integers that are written beside it. Training
+reads those in blocks. The last rows written are a random share that is held out.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from common import files
+from common.checkpoint import CheckpointError
 from common.validation import DataError
 from recipes.wide_deep.columns import Columns, infer
 from recipes.wide_deep.features import Features, strings
@@ -28,6 +30,7 @@ from recipes.wide_deep.fitting import fit
 from recipes.wide_deep.prepared import OnDisk
 
 PIECE = 200_000  # rows in memory at a time
+EVERY = 100  # of the rows one says what its columns are
 LOOKED_AT = 300_000  # rows that bins and crosses are fitted on, about
 HELD_OUT = 100_000  # rows, about
 
@@ -51,12 +54,19 @@ def pieces(path: Path) -> Iterator[pd.DataFrame]:
         raise DataError(f"{path}: give a .parquet or .csv file.")
 
 
-def _rows(path: Path) -> int:
-    if path.suffix == ".parquet" and path.is_file():
-        import pyarrow.parquet as pq
-
-        return pq.ParquetFile(path).metadata.num_rows
-    return sum(len(piece) for piece in pieces(path))
+def _surveyed(path: Path, target_name: str, corrections: str) -> tuple[Columns, int]:
+    """What the columns are, and how many rows there are."""
+    some, total = [], 0
+    for piece in pieces(path):
+        if target_name not in piece:
+            raise DataError(f"{path}: there is no column {target_name!r}. Columns: "
+                            f"{', '.join(map(str, piece.columns))}.")
+        total += len(piece)
+        some.append(piece.iloc[::EVERY])
+    if not total:
+        raise DataError(f"{path} has no rows.")
+    columns = infer(pd.concat(some, ignore_index=True), [target_name])
+    return columns.corrected(corrections), total
 
 
 def prepare(
@@ -78,16 +88,10 @@ def prepare(
         DataError: the file cannot be used, or the target is not made of 0 and 1.
     """
     started = time.time()
-    rows, kept, counts, columns = 0, [], {}, None
-    total = _rows(path)
-    if not total:
-        raise DataError(f"{path} has no rows.")
+    rows, kept, counts = 0, [], {}
+    columns, total = _surveyed(path, target_name, corrections)
     for number, piece in enumerate(pieces(path)):
-        if columns is None:
-            if target_name not in piece:
-                raise DataError(f"{path}: there is no column {target_name!r}. Columns: "
-                                f"{', '.join(map(str, piece.columns))}.")
-            columns = infer(piece, [target_name]).corrected(corrections)
+        _target(path, piece[target_name])  # a wrong one is known before anything is fitted
         looked, held = _lots(seed, number, len(piece), total)
         for name in columns.of("category"):
             found = strings(piece[name])[~held].value_counts()
@@ -166,11 +170,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--batch-size", type=int, default=1024)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--restart", action="store_true", help="do not go on where a run stopped")
     options = parser.parse_args(arguments)
     if options.epochs < 1 or options.batch_size < 1:
         parser.error("--epochs and --batch-size must be 1 or more")
     try:
         run(options)
+    except CheckpointError as error:
+        print(f"error: {error} Here that is --restart, or another --output.", file=sys.stderr)
+        return 1
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -192,11 +200,12 @@ def run(options: argparse.Namespace) -> None:
     )
     prepared = time.time()
     inputs = {name: OnDisk(options.output / f"{name}.npy") for name in ("ids", "numbers")}
+    digest = hashlib.sha256(target.tobytes() + (options.output / "features.npz").read_bytes())
     settings = Settings(epochs=options.epochs, batch_size=options.batch_size)
     network, _ = train_network(
         settings, features, inputs, target.astype(np.int32), 2, np.arange(train),
         np.arange(train, train), options.output, mixed=True, seed=options.seed,
-        fingerprint=str(options.path.stat().st_size),
+        fingerprint=digest.hexdigest(), resume=not options.restart,
     )  # fmt: skip
     predictor = TablePredictor(columns, features, [network], options.target, ["0", "1"],
                                passed=[options.target])  # fmt: skip

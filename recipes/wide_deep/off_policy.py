@@ -80,15 +80,16 @@ def compare_policies(data: TableData, predictor: TablePredictor, seed: int = 0) 
         seed: of the bootstrap.
 
     Returns:
-        A row a policy: the value with its 95 % interval, how it was found, and how many
-        impressions of the log speak for it (effective sample size, Kish 1965).
+        A row a policy: the value with its 95 % interval, and how many impressions of the log speak
+        for it (effective sample size, Kish 1965). All are of the test rows' days.
     """
     test = np.flatnonzero(data.split == "test")
     clicks, logged = (data.target == 1).astype(float), data.logged
     shown = logged["propensity_score"].to_numpy(float)[test]
     rows = []
+    same_days = logged["date"].isin(set(logged["date"].iloc[test]))
     for policy, part in (("random", "test"), ("bts", "other")):
-        own = np.flatnonzero((logged["policy"] == policy) & (data.split == part))
+        own = np.flatnonzero((logged["policy"] == policy) & (data.split == part) & same_days)
         name = "random (the log)" if policy == "random" else "Thompson sampling (its own log)"
         rows.append((name, wilson(int(clicks[own].sum()), len(own)), len(own)))
     chances, taken = item_chances(data, predictor, test)
@@ -121,7 +122,7 @@ def item_chances(
     folder = datasets.load("open_bandit")
     items = pd.read_csv(folder / "items.csv", dtype=str, keep_default_na=False)
     with np.load(folder / "affinities.npz", allow_pickle=False) as file:
-        affinity = file["affinity"]
+        affinity = file["affinity"][data.logged["row"].to_numpy()[rows]]
     chances = np.zeros((len(rows), affinity.shape[1]))
     taken = np.zeros(len(rows), int)
     for campaign, own in items.groupby("campaign", sort=False):
@@ -135,7 +136,7 @@ def item_chances(
             asked = data.frame.iloc[np.repeat(rows[places], len(own))].reset_index(drop=True)
             for name in features:
                 asked[name] = np.tile(features[name].to_numpy(), len(places))
-            asked["affinity"] = affinity[rows[places], : len(own)].ravel()
+            asked["affinity"] = affinity[places, : len(own)].ravel()
             said = predictor.predict_inputs(predictor.features.arrays(asked))[:, 1]
             chances[places, : len(own)] = said.reshape(len(places), len(own))
     return chances, taken

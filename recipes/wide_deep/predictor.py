@@ -20,8 +20,8 @@ from scipy.special import expit, softmax
 import recipes.wide_deep.model  # noqa: F401 - loading a network needs its layers registered
 from common import files
 from common.validation import DataError
-from recipes.wide_deep.columns import Columns, as_numbers, is_missing, misfits
-from recipes.wide_deep.features import Features
+from recipes.wide_deep.columns import Columns, as_numbers, misfits
+from recipes.wide_deep.features import Features, strings
 from recipes.wide_deep.graph import FeatureGraph, signature
 from recipes.wide_deep.train import predict_scores
 
@@ -183,8 +183,7 @@ class TablePredictor:
             if spec.dtype == tf.float32:
                 result[spec.name] = as_numbers(frame[name]).astype(np.float32)
             else:
-                said = frame[name].astype("string").mask(is_missing(frame[name]), "")
-                result[spec.name] = said.to_numpy(dtype=object)
+                result[spec.name] = strings(frame[name]).fillna("").to_numpy(dtype=object)
         return result
 
 

@@ -14,7 +14,8 @@ from recipes.wide_deep.features import Features
 from recipes.wide_deep.fitting import fit
 from recipes.wide_deep.tabledata import TableData
 
-MODULES = ("columns", "crosses", "features", "fitting", "graph", "prepared")  # the arrays' code
+# The code that the arrays hang on.
+MODULES = ("columns", "crosses", "dates", "features", "fitting", "graph", "prepared")
 IN_MEMORY = 1_000_000_000  # bytes; larger arrays stay on disk
 
 

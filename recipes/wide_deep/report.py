@@ -13,7 +13,7 @@ from scipy import stats
 from sklearn.metrics import r2_score
 
 from common import export, metrics, plots
-from recipes.wide_deep.auc import area, paired_areas
+from recipes.wide_deep.auc import area, paired_areas, share_of_the_way
 from recipes.wide_deep.evaluate import LINEAR, Found
 from recipes.wide_deep.predictor import TablePredictor
 from recipes.wide_deep.ranking import ranking_metrics
@@ -60,12 +60,8 @@ def figures(data: TableData, found: Found, arm: str) -> dict[str, metrics.Interv
     result = {"auc": area(truth == 1, said[:, 1]), **result}
     if data.truth is not None:
         # How far from guessing towards the best that anyone could do, who knew the true chances.
-        best = area(truth == 1, data.truth["probability"].to_numpy()[found.rows]).value
-        own = result["auc"]
-        low, value, high = ((each - 0.5) / (best - 0.5) for each in (own.low, own.value, own.high))
-        result["share of the way to the best"] = metrics.Interval(
-            value=value, low=low, high=high, n=own.n, method=own.method
-        )
+        best = data.truth["probability"].to_numpy()[found.rows]
+        result["share of the way to the best"] = share_of_the_way(truth == 1, said[:, 1], best)
     if data.group is not None:
         table = _ranked(data, found, arm)
         for name, column in (("ndcg", f"ndcg at {PLACES}"), ("hit", f"hit rate at {PLACES}")):

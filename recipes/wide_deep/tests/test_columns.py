@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from common.validation import DataError, Report
-from recipes.wide_deep.columns import as_dates, as_numbers, check_leaks, infer, is_missing
+from recipes.wide_deep.columns import as_numbers, check_leaks, infer, is_missing
 
 ROWS = 200
 RANDOM = np.random.default_rng(0)
@@ -59,11 +59,6 @@ def test_numbers_and_what_is_none():
     )
     np.testing.assert_array_equal(as_numbers(pd.Series([1, 2], dtype="Int64")), [1.0, 2.0])
 
-
-def test_dates_with_points_begin_with_the_day():
-    found = as_dates(pd.Series(["3.4.2020", "2020-04-03", "04/03/2020", "no", None]))
-    assert found.dt.strftime("%Y-%m-%d").tolist()[:3] == ["2020-04-03"] * 3
-    assert found.isna().tolist() == [False, False, False, True, True]
 
 
 def test_what_counts_as_missing():

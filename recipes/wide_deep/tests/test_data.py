@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from common.validation import DataError
-from recipes.wide_deep import data
+from recipes.wide_deep import columns as columns_module
+from recipes.wide_deep import data, prepared
 
 
 def own(tmp_path, rows=200, **changes):
@@ -154,3 +155,72 @@ def test_a_target_without_use_is_refused(tmp_path):
 def test_a_limit_too_small():
     with pytest.raises(ValueError, match="LIMIT=3"):
         data.load("sample", limit=3)
+
+
+@pytest.mark.parametrize(
+    "values, classes",
+    [
+        (["True", "False"] * 100, ["False", "True"]),
+        (["0", "1", "2", "10"] * 50, ["0", "1", "2", "10"]),
+        (["0", "1"] * 90 + ["unknown"] * 20, ["0", "1", "unknown"]),
+        (["1,000", "2,000"] * 100, ["1,000", "2,000"]),
+    ],
+)
+def test_targets_of_many_kinds(tmp_path, values, classes):
+    assert data.load(own(tmp_path, bought=values), target_column="bought").classes == classes
+
+
+def test_parquet_of_many_kinds(tmp_path):
+    frame = pd.read_csv(own(tmp_path))
+    frame["flag"] = np.where(np.arange(200) % 3, 1.0, np.nan)
+    frame["flag"] = frame["flag"].mask(np.arange(200) % 2 == 0, 0.0)
+    frame["gain"] = np.where(np.arange(200) < 3, np.inf, np.arange(200) + 0.5)
+    frame["tags"] = [["a", "b"]] * 200
+    frame["bought"] = frame["bought"] == "yes"
+    frame["key"] = [f"k{k % 9}" for k in range(200)]
+    path = tmp_path / "own.parquet"
+    frame.set_index("key").to_parquet(path)
+    table = data.load(path, target_column="bought")
+    said = table.report.summary()
+    assert "'tags' holds lists" in said and "'inf' in the number column 'gain'" in said
+    assert "key" in table.frame and "tags" not in table.frame and table.classes == ["False", "True"]
+    ready = prepared.prepare(table, None, minimum_count=1)
+    assert ready.features.single_ids(table.frame).max() > 0 and np.isfinite(
+        ready.inputs["numbers"]
+    ).all()
+    flag = next(f for f in ready.features.categories if f.name == "flag")
+    assert set(flag.values) == {"0", "1"}  # and not "0.0"
+
+
+def test_a_sorted_table_is_looked_at_all_over(tmp_path, monkeypatch):
+    monkeypatch.setattr(columns_module, "_LOOKED_AT", 50)
+    path = own(tmp_path, shop=["here"] * 150 + ["there"] * 50)
+    assert "shop" in data.load(path, target_column="bought").columns.used
+
+
+def test_groups_stay_together_and_every_part_has_some(tmp_path):
+    who = [f"g{k % 4}" for k in range(196)] + [""] * 4
+    for seed in range(6):
+        table = data.load(own(tmp_path, who=who), target_column="bought", group_column="who",
+                          seed=seed)  # fmt: skip
+        parts = pd.Series(table.split).groupby(table.group).nunique()
+        assert (parts == 1).all() and set(table.split) == {"train", "validation", "test"}
+        assert len(set(table.group)) == 8  # a row without a group is one of its own
+    with pytest.raises(DataError, match="three or more"):
+        data.load(own(tmp_path, who=["a", "b"] * 100), target_column="bought", group_column="who")
+    with pytest.raises(DataError, match="ITEM_COLUMN='who'"):
+        data.load(own(tmp_path, who=who), target_column="bought", group_column="who",
+                  item_column="who")  # fmt: skip
+
+
+def test_a_limit_keeps_whole_visits():
+    table = data.load("sample", limit=500)
+    assert set(np.bincount(np.unique(table.group, return_inverse=True)[1])) == {5}
+
+
+def test_parts_that_cannot_be_measured_are_refused(tmp_path):
+    bought = ["yes"] * 12 + ["no"] * 188
+    split = ["train"] * 100 + ["test"] * 100
+    with pytest.raises(DataError, match="0 test row.s. of class 'yes'"):
+        data.load(own(tmp_path, bought=bought, part=split), target_column="bought",
+                  split_column="part")  # fmt: skip

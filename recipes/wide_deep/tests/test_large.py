@@ -55,8 +55,12 @@ def test_the_command_trains_and_saves(log, small_pieces, tmp_path, capsys):
     assert "6,000 rows; area on" in said and "peak memory" in said
     predictor = TablePredictor.load(tmp_path / "o" / "predictor")
     assert predictor.predict(log.head(5)).shape == (5, 2)
-    assert large.main(arguments) == 0  # finished epochs are not trained again
-    assert "rows/s)" in capsys.readouterr().out
+    assert large.main(arguments) == 0
+    assert "Continuing after epoch 2" in capsys.readouterr().out
+    log.assign(installed=1 - log["installed"]).to_parquet(tmp_path / "log.parquet")
+    assert large.main(arguments) == 1  # what was learned of other labels is not taken for this
+    assert "--restart" in capsys.readouterr().err
+    assert large.main([*arguments, "--restart"]) == 0
 
 
 @pytest.mark.parametrize(

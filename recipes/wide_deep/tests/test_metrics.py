@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score, roc_auc_score
 
-from recipes.wide_deep.auc import area, paired_areas
+from recipes.wide_deep.auc import area, paired_areas, share_of_the_way
 from recipes.wide_deep.off_policy import policy_value, softmax_policy
 from recipes.wide_deep.ranking import ranking_metrics
 
@@ -100,3 +100,20 @@ def test_a_colder_policy_is_surer():
     assert warm.sum() == pytest.approx(1) and cold[0, 2] > warm[0, 2] > 1 / 3
     with pytest.raises(ValueError, match="temperature=0"):
         softmax_policy(scores, 0)
+
+
+def test_the_share_of_the_way_holds_the_truth_as_often_as_it_says():
+    """Scores with a known ceiling; the best ones are measured on the same rows."""
+
+    def sample(rows, seed):
+        random = np.random.default_rng(seed)
+        best = random.normal(size=rows)
+        labels = random.random(rows) < 1 / (1 + np.exp(-2 * best))
+        return labels, best + 0.5 * random.normal(size=rows), best
+
+    truth = share_of_the_way(*sample(400_000, 999)).value
+    found = [share_of_the_way(*sample(500, seed)) for seed in range(300)]
+    held = np.mean([each.low <= truth <= each.high for each in found])
+    assert 0.91 < held < 0.98
+    labels, _, best = sample(500, 0)
+    assert share_of_the_way(labels, best, best).value == 1

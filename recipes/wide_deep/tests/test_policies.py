@@ -46,6 +46,7 @@ def bandit(tmp_path, monkeypatch):
     split = np.where(np.arange(rows) < 1500, "test", "other")
     logged = pd.DataFrame({
         "policy": np.where(split == "test", "random", "bts"), "propensity_score": "0.3333333",
+        "date": "2020-01-01", "row": np.arange(rows),
     })  # fmt: skip
     return replace(table, frame=frame, target=clicks, split=split, logged=logged), affinity, shown
 
