@@ -152,7 +152,7 @@ def test_variants_stand_beside_published_numbers_on_one_scale():
 
 def test_a_metric_without_interval_or_percent():
     figure = plots.bars_with_intervals(MEASURED, PUBLISHED, metric="loss", percent=False)
-    assert texts(figure.axes[0]) == ["0.5"]
+    assert texts(figure.axes[0]) == ["0.5000"]
     with pytest.raises(ValueError, match="no entry of the metric 'auc'"):
         plots.bars_with_intervals(MEASURED, metric="auc")
 
