@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from common.metrics import Interval, PairedTest
+from common.metrics import Interval, PairedTest, wilson
 
 
 def area(labels: np.ndarray, scores: np.ndarray, level: float = 0.95) -> Interval:
@@ -23,6 +23,11 @@ def area(labels: np.ndarray, scores: np.ndarray, level: float = 0.95) -> Interva
         ValueError: fewer than two rows of either label.
     """
     value, covariance = _areas(labels, [scores])
+    if value[0] in (0, 1):  # DeLong sees no spread; the rarer class says how far to believe it
+        rarer = int(min(np.sum(labels), len(labels) - np.sum(labels)))
+        bound = wilson(rarer * int(value[0]), rarer, level)
+        return Interval(value=float(value[0]), low=bound.low, high=bound.high, n=len(scores),
+                        method=f"Wilson of the rarer class {100 * level:g} %")  # fmt: skip
     half = stats.norm.ppf((1 + level) / 2) * np.sqrt(covariance[0, 0])
     inside = np.clip(value[0], 1e-9, 1 - 1e-9)
     centre, spread = np.log(inside / (1 - inside)), half / (inside * (1 - inside))

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from sklearn.metrics import r2_score, roc_auc_score
 
-from common import metrics, plots
+from common import plots
 from recipes.wide_deep.auc import area
 from recipes.wide_deep.columns import as_numbers
 from recipes.wide_deep.evaluate import Found
@@ -213,17 +213,6 @@ def calibration(data: TableData, found: Found) -> Figure:
     if len(data.classes) == 2:
         return plots.reliability(truth, said[:, 1], positive=f"“{data.classes[1]}”")
     return plots.reliability(truth, said)
-
-
-def calibration_errors(data: TableData, found: Found) -> pd.Series:
-    """Expected calibration error of each arm."""
-    truth = data.target[found.rows]
-    return pd.Series({
-        arm: metrics.expected_calibration_error(
-            truth, said[:, 1] if len(data.classes) == 2 else said
-        )
-        for arm, said in found.answers.items()
-    }, name="expected calibration error")  # fmt: skip
 
 
 def _groups(data: TableData, name: str) -> pd.Series:
