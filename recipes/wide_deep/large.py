@@ -30,7 +30,7 @@ from recipes.wide_deep.fitting import fit
 from recipes.wide_deep.prepared import OnDisk
 
 PIECE = 200_000  # rows in memory at a time
-EVERY = 100  # of the rows one says what its columns are
+SURVEYED, FEW = 0.01, 200  # share of a piece, and rows at least, that say what its columns are
 LOOKED_AT = 300_000  # rows that bins and crosses are fitted on, about
 HELD_OUT = 100_000  # rows, about
 
@@ -62,7 +62,8 @@ def _surveyed(path: Path, target_name: str, corrections: str) -> tuple[Columns, 
             raise DataError(f"{path}: there is no column {target_name!r}. Columns: "
                             f"{', '.join(map(str, piece.columns))}.")
         total += len(piece)
-        some.append(piece.iloc[::EVERY])
+        lots = np.random.default_rng(len(some)).random(len(piece))
+        some.append(piece[lots < max(SURVEYED, FEW / max(1, len(piece)))])
     if not total:
         raise DataError(f"{path} has no rows.")
     columns = infer(pd.concat(some, ignore_index=True), [target_name])

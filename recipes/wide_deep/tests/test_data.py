@@ -196,6 +196,10 @@ def test_a_sorted_table_is_looked_at_all_over(tmp_path, monkeypatch):
     monkeypatch.setattr(columns_module, "_LOOKED_AT", 50)
     path = own(tmp_path, shop=["here"] * 150 + ["there"] * 50)
     assert "shop" in data.load(path, target_column="bought").columns.used
+    path = own(tmp_path, place=[str(k % 5) for k in range(200)])
+    for looked_at in (20, 32, 40, 50, 80):  # none of them falls in with the five places
+        monkeypatch.setattr(columns_module, "_LOOKED_AT", looked_at)
+        assert "place" in data.load(path, target_column="bought").columns.used
 
 
 def test_groups_stay_together_and_every_part_has_some(tmp_path):

@@ -26,10 +26,11 @@ def small_pieces(monkeypatch):
 def test_every_row_is_written_once(log, small_pieces, tmp_path, suffix):
     path = tmp_path / f"log{suffix}"
     log.to_parquet(path) if suffix == ".parquet" else log.to_csv(path, index=False)
-    _, features, target, train = large.prepare(
+    columns, features, target, train = large.prepare(
         path, "installed", tmp_path / "out", "visit: ignore", log=lambda line: None
     )
     ids, numbers = (OnDisk(tmp_path / "out" / f"{name}.npy") for name in ("ids", "numbers"))
+    assert "place" in columns.used  # five follow each other: no fixed step may fall in with them
     whole = features.arrays(log)
     assert len(target) == len(ids) == len(log) and 0 < len(log) - train < 1000
 
