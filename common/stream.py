@@ -121,7 +121,8 @@ def _records(lines: Iterator[str], separator: str) -> Iterator[list[str] | None]
             try:
                 parsed = list(csv.reader([*taken, end], delimiter=separator))
             except csv.Error:  # a bare carriage return, a field beyond all bounds
-                yield None
+                waiting.extendleft(reversed(taken[1:]))
+                yield taken[0].rstrip("\r\n").split(separator)
                 break
             if parsed[-1] == [end]:  # the record ends with these lines
                 yield parsed[0]

@@ -114,6 +114,17 @@ def test_an_open_quote_costs_one_row(model, tmp_path):
     assert {row["label"] for row in rows[2:]} == {"negative"}
 
 
+def test_a_row_that_csv_refuses_costs_no_other(model, tmp_path):
+    odd = '"lovely ' + "x" * 140_000
+    (tmp_path / "in.csv").write_text(f"text,n\n{odd},1\ndreadful,2\nlovely,3\n")
+    predict_file(model, tmp_path / "in.csv", tmp_path / "out.csv")
+    with open(tmp_path / "out.csv", newline="", encoding="utf-8") as file:
+        csv.field_size_limit(1_000_000)
+        rows = list(csv.DictReader(file))
+    csv.field_size_limit(131_072)
+    assert [row["label"] for row in rows[1:]] == ["negative", "positive <b>"] and len(rows) == 3
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
 def test_encodings_and_gzip(model, tmp_path, encoding):
     source = tmp_path / "in.tsv.gz"
