@@ -130,12 +130,15 @@ def bootstrap(
         if len(member) != len(rows) or len(labels) < 2:
             raise ValueError(f"groups has {len(member)} labels of {len(labels)} groups for "
                              f"{len(rows)} rows; give one label a row and at least 2 groups.")
-        parts = np.split(np.argsort(member, kind="stable"), np.cumsum(np.bincount(member))[:-1])
-        rng = np.random.default_rng(seed)
-        figures = [
-            figure(np.concatenate([parts[i] for i in rng.integers(len(parts), size=len(parts))]))
-            for _ in range(n)
-        ]
+        order, size = np.argsort(member, kind="stable"), np.bincount(member)
+        first, rng = np.cumsum(size) - size, np.random.default_rng(seed)
+
+        def drawn() -> np.ndarray:
+            picked = rng.integers(len(size), size=len(size))
+            many, ends = size[picked], np.cumsum(size[picked])
+            return order[np.arange(ends[-1]) + np.repeat(first[picked] - ends + many, many)]
+
+        figures = [figure(drawn()) for _ in range(n)]
         low, high = np.quantile(figures, [(1 - level) / 2, (1 + level) / 2])
         count, unit = len(labels), f" over {len(labels)} groups"
     name = "BCa bootstrap" if method == "BCa" else "bootstrap"

@@ -117,3 +117,30 @@ class Report:
         if strict and self:
             raise DataError(f"{self.summary()}\nMend these rows, or set strict to False to go on "
                             "without the dropped ones.")
+
+
+def saved_state(folder: str | Path, what: str, version: int) -> dict:
+    """The state in `folder/<what>.json`, of a product that a run has saved.
+
+    Args:
+        folder: where it lies.
+        what: "classifier" or another word for the product; the run calls its folder so.
+        version: what the state must have as its "format".
+
+    Raises:
+        FileNotFoundError: nothing of the kind lies there.
+        DataError: it was saved by another version of the recipe.
+    """
+    path = Path(folder) / f"{what}.json"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{folder} holds no {what} (no {path.name}). Give the folder '{what}' of a finished "
+            "run's OUTPUT_DIR."
+        )
+    state = json.loads(path.read_text(encoding="utf-8"))
+    if state.get("format") != version:
+        raise DataError(
+            f"{folder} was saved by another version of this recipe (format {state.get('format')}, "
+            f"not {version}). Train it again."
+        )
+    return state

@@ -112,10 +112,10 @@ def strings(settings, table, ready, rows, seed):
     """Raw columns through lookup tables, bins and crosses in the graph, batch by batch."""
     import tensorflow as tf
 
-    from recipes.wide_deep.graph import FeatureGraph, signature
+    from recipes.wide_deep.graph import FeatureGraph, example
 
     graph = FeatureGraph(ready.features)
-    raw = _raw(table, ready, rows, signature(ready.features))
+    raw = example(ready.features, table.frame.iloc[rows])
 
     def epoch(number):
         pairs = tf.data.Dataset.from_tensor_slices((raw, table.target[rows].astype("float32")))
@@ -132,10 +132,10 @@ def feature_space(settings, table, ready, rows, seed):
     import numpy as np
     import tensorflow as tf
 
-    from recipes.wide_deep.graph import signature
+    from recipes.wide_deep.graph import example
 
     features = ready.features
-    raw = _raw(table, ready, rows, signature(features))
+    raw = example(features, table.frame.iloc[rows])
     kinds, ids = {}, []
     for number in features.numbers:
         name = f"{number.name}_bin"
@@ -178,22 +178,6 @@ def feature_space(settings, table, ready, rows, seed):
         return found.prefetch(tf.data.AUTOTUNE)
 
     return features, epoch, False
-
-
-def _raw(table, ready, rows, specs) -> dict:
-    import numpy as np
-    import tensorflow as tf
-
-    from recipes.wide_deep.columns import as_numbers, is_missing
-
-    frame, found = table.frame.iloc[rows], {}
-    for name, spec in specs.items():
-        if spec.dtype == tf.float32:
-            found[name] = as_numbers(frame[name]).astype(np.float32)
-        else:
-            text = frame[name].astype("string")
-            found[name] = text.mask(is_missing(frame[name]), "").to_numpy(dtype=object)
-    return {name: tf.constant(values) for name, values in found.items()}
 
 
 def _days(table, number, rows):

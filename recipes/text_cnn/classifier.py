@@ -17,7 +17,7 @@ from scipy.special import softmax
 
 import recipes.text_cnn.model  # noqa: F401 - loading a network needs its layers registered
 from common import files
-from common.validation import DataError
+from common.validation import saved_state
 from recipes.text_cnn.batches import Batches, predict_logits
 from recipes.text_cnn.linear import LinearNgrams
 from recipes.text_cnn.text import Encoder
@@ -110,17 +110,7 @@ class SentenceClassifier:
             DataError: it was saved by another version of this recipe.
         """
         folder = Path(folder)
-        if not (folder / "classifier.json").is_file():
-            raise FileNotFoundError(
-                f"{folder} holds no classifier (no classifier.json). Give the folder 'classifier' "
-                "of a finished run's OUTPUT_DIR."
-            )
-        state = json.loads((folder / "classifier.json").read_text())
-        if state.get("format") != FORMAT:
-            raise DataError(
-                f"{folder} was saved by another version of this recipe (format "
-                f"{state.get('format', 1)}, not {FORMAT}). Train it again."
-            )
+        state = saved_state(folder, "classifier", FORMAT)
         members = [
             keras.saving.load_model(folder / f"member_{number}.keras", compile=False)
             for number in range(state["members"])

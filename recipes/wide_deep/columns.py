@@ -7,6 +7,7 @@ column whether it is a number, a category, a date, free text or nothing to learn
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Literal, get_args
@@ -62,16 +63,16 @@ class Columns(BaseModel):
         return pd.DataFrame([column.model_dump() for column in self.columns]).set_index("name")
 
     def corrected(self, line: str) -> Columns:
-        """The same with the user's word for some: "zip: category, comment: ignore".
+        """The same with the user's word for some: 'zip: category, "pay, monthly": number'.
 
         Raises:
             DataError: a column or kind that does not exist, with the nearest one that does.
         """
         said: dict[str, str] = {}
         names = [column.name for column in self.columns]
-        for part in filter(None, map(str.strip, line.split(","))):
-            name, colon, kind = (piece.strip() for piece in part.rpartition(":"))
-            if not colon or kind not in get_args(Kind):
+        for part in split_names(line, ","):
+            name, kind = [*split_names(part, ":(?=[^:]*$)"), "", ""][:2]
+            if kind not in get_args(Kind):
                 raise DataError(
                     f"COLUMNS: {part!r} is not understood. Write \"name: kind\" with one of "
                     f"{', '.join(get_args(Kind))}, separated by commas."
@@ -87,6 +88,17 @@ class Columns(BaseModel):
             if column.name in said else column
             for column in self.columns
         ))  # fmt: skip
+
+
+def split_names(line: str, between: str) -> list[str]:
+    """The names in a line, which may stand in double quotes to hold what else parts them.
+
+    Args:
+        line: such as 'zip: category, "pay, monthly": number'.
+        between: regular expression of what parts them.
+    """
+    parts = re.split(f'(?:{between})(?=(?:[^"]*"[^"]*")*[^"]*$)', line)
+    return [re.sub(r'^"([^"]*)"$', r"\1", part.strip()) for part in parts if part.strip()]
 
 
 def is_missing(values: pd.Series) -> np.ndarray:
@@ -131,9 +143,11 @@ def infer(frame: pd.DataFrame, leave_out: Iterable[str] = ()) -> Columns:
     for name in frame.columns:
         if name not in set(leave_out):
             kind, why = _kind(some[name], name)
-            text = not pd.api.types.is_datetime64_any_dtype(frame[name])
-            day_first = kind == "date" and text and dates.is_day_first(frame[name])
-            if day_first:
+            day_first = False
+            if pd.api.types.is_string_dtype(frame[name]):
+                # Of the others too, for the user may say that they are dates.
+                day_first = dates.is_day_first((frame if kind == "date" else some)[name])
+            if day_first and kind == "date":
                 why += ", the day first"
             found.append(Column(name=name, kind=kind, why=why, day_first=day_first))
     return Columns(columns=tuple(found))

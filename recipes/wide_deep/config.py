@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 
 from common import parameters
+from recipes.wide_deep.columns import split_names
 from recipes.wide_deep.settings import Kind, Settings
 
 
@@ -46,15 +47,17 @@ class Parameters(parameters.Parameters):
 def crosses(line: str) -> str | list[tuple[str, str]]:
     """"auto", "none", or pairs of columns: "education x occupation, sex x race".
 
+    A name that holds a comma or " x " stands in double quotes.
+
     Raises:
         ValueError: a part is no pair.
     """
     if line.strip() in ("auto", "none"):
         return line.strip()
     pairs = []
-    for part in filter(None, map(str.strip, line.split(","))):
-        names = [name.strip() for name in part.replace("×", " x ").split(" x ")]
-        if len(names) != 2 or not all(names):
+    for part in split_names(line, ","):
+        names = split_names(part, " x |×")
+        if len(names) != 2:
             raise ValueError(
                 f'{part!r} is no pair; write "auto", "none" or "first x second, third x fourth"'
             )

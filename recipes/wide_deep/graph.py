@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
 from recipes.wide_deep import dates
-from recipes.wide_deep.columns import MISSING
+from recipes.wide_deep.columns import MISSING, as_numbers
 from recipes.wide_deep.features import (
     WHOLE,
     WORD_BUCKETS,
@@ -17,6 +18,7 @@ from recipes.wide_deep.features import (
     Features,
     Number,
     mixed,
+    strings,
 )
 
 
@@ -37,6 +39,15 @@ def signature(features: Features) -> dict[str, tf.TensorSpec]:
         kind = tf.float32 if column in numbers else tf.string
         specs[column] = tf.TensorSpec([None], kind, name=name)
     return specs
+
+
+def example(features: Features, frame: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Raw rows as the graph takes them: float32 numbers (NaN missing), else strings, by column."""
+    return {
+        name: as_numbers(frame[name]).astype(np.float32) if spec.dtype == tf.float32
+        else strings(frame[name]).fillna("").to_numpy(dtype=object)
+        for name, spec in signature(features).items()
+    }  # fmt: skip
 
 
 class FeatureGraph(tf.Module):

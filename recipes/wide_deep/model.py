@@ -7,11 +7,13 @@ columns], "numbers": float32 [batch, numbers]} of `features.py` and give unnorma
 
 from __future__ import annotations
 
+from typing import get_args
+
 import keras
 import numpy as np
 from keras import ops
 
-KINDS = ("wide_deep", "wide", "deep")
+from recipes.wide_deep.settings import Kind
 
 
 def wide_deep(
@@ -19,7 +21,7 @@ def wide_deep(
     embedded: range,
     edges: list[list[float]],
     outputs: int = 1,
-    kind: str = "wide_deep",
+    kind: Kind = "wide_deep",
     dimension: int = 8,
     hidden: tuple[int, ...] = (128, 64),
     dropout: float = 0.2,
@@ -41,8 +43,8 @@ def wide_deep(
     Raises:
         ValueError: an unknown kind, or a deep part with nothing to read.
     """
-    if kind not in KINDS:
-        raise ValueError(f"kind={kind!r}; choose one of {', '.join(KINDS)}.")
+    if kind not in get_args(Kind):
+        raise ValueError(f"kind={kind!r}; choose one of {', '.join(get_args(Kind))}.")
     ids = keras.Input((len(sizes),), dtype="int32", name="ids")
     numbers = keras.Input((len(edges),), dtype="float32", name="numbers")
     scores = []

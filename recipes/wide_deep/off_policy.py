@@ -23,17 +23,17 @@ def policy_value(
     rewards: np.ndarray,
     logged: np.ndarray,
     wanted: np.ndarray,
-    normalised: bool = True,
     seed: int = 0,
 ) -> Interval:
-    """Expected reward of an impression under a new policy, by inverse propensity.
+    """Expected reward of an impression under a new policy, by self-normalised inverse propensity.
+
+    The weights' sum takes the place of the number of rows (Swaminathan and Joachims 2015): a
+    little biased, far less spread.
 
     Args:
         rewards: [rows], clicks of the log.
         logged: probability with which the log's policy showed the item, [rows], above 0.
         wanted: probability with which the new policy would have, [rows].
-        normalised: divide by the sum of the weights instead of the rows (a little biased, far
-            less spread).
         seed: of the bootstrap.
 
     Raises:
@@ -49,7 +49,7 @@ def policy_value(
     weights = wanted / logged
 
     def value(reward, weight):
-        total = weight.sum() if normalised else len(weight)
+        total = weight.sum()
         return float((reward * weight).sum() / total) if total else 0.0
 
     return bootstrap(value, rewards, weights, seed=seed)

@@ -19,10 +19,10 @@ from scipy.special import expit, softmax
 
 import recipes.wide_deep.model  # noqa: F401 - loading a network needs its layers registered
 from common import files
-from common.validation import DataError
-from recipes.wide_deep.columns import Columns, as_numbers, misfits
-from recipes.wide_deep.features import Features, strings
-from recipes.wide_deep.graph import FeatureGraph, signature
+from common.validation import DataError, saved_state
+from recipes.wide_deep.columns import Columns, misfits
+from recipes.wide_deep.features import Features
+from recipes.wide_deep.graph import FeatureGraph, example, signature
 from recipes.wide_deep.train import predict_scores
 
 FORMAT = 1  # of a saved predictor
@@ -137,16 +137,8 @@ class TablePredictor:
             DataError: it was saved by another version of this recipe.
         """
         folder = Path(folder)
-        if not (folder / "predictor.json").is_file():
-            raise FileNotFoundError(
-                f"{folder} holds no predictor (no predictor.json). Give the folder 'predictor' of "
-                "a finished run's OUTPUT_DIR."
-            )
-        state = json.loads((folder / "predictor.json").read_text())
-        if state.pop("format") != FORMAT:
-            raise DataError(
-                f"{folder} was saved by another version of this recipe. Train it again."
-            )
+        state = saved_state(folder, "predictor", FORMAT)
+        state.pop("format")
         networks = [
             keras.saving.load_model(folder / f"network_{number}.keras", compile=False)
             for number in range(state.pop("networks"))
@@ -178,13 +170,7 @@ class TablePredictor:
         Returns:
             Arrays [rows] by the SavedModel's names, see `graph.signature`.
         """
-        result = {}
-        for name, spec in self.inputs.items():
-            if spec.dtype == tf.float32:
-                result[spec.name] = as_numbers(frame[name]).astype(np.float32)
-            else:
-                result[spec.name] = strings(frame[name]).fillna("").to_numpy(dtype=object)
-        return result
+        return {self.inputs[name].name: raw for name, raw in example(self.features, frame).items()}
 
 
 class _Serving(tf.Module):

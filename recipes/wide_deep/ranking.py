@@ -9,7 +9,7 @@ import pandas as pd
 def ranking_metrics(
     groups: np.ndarray, labels: np.ndarray, scores: np.ndarray, items: np.ndarray, k: int = 3
 ) -> pd.DataFrame:
-    """Per group: NDCG@k, hit@k and how high the first hit stands.
+    """Per group: NDCG@k and hit@k.
 
     Args:
         groups: which list each row belongs to (a visit, a user), [rows].
@@ -20,9 +20,9 @@ def ranking_metrics(
 
     Returns:
         Data frame with one row a group that holds a wanted row at all, columns "ndcg" (Järvelin
-        and Kekäläinen 2002, with gain 1 and discount log2(place + 1)), "hit" (a wanted row is
-        among the first k) and "reciprocal" (1 / place of the first wanted row); and in its
-        `attrs["coverage"]` the share of all items that reach the first k of some list.
+        and Kekäläinen 2002, with gain 1 and discount log2(place + 1)) and "hit" (a wanted row is
+        among the first k); and in its `attrs["coverage"]` the share of all items that reach the
+        first k of some list.
     """
     if k < 1:
         raise ValueError(f"k={k}; it must be 1 or more.")
@@ -37,7 +37,6 @@ def ranking_metrics(
     table = pd.DataFrame({
         "ndcg": np.add.reduceat(gain, starts) / ideal[np.clip(wanted, 1, k) - 1],
         "hit": np.maximum.reduceat(label * counted, starts),
-        "reciprocal": np.maximum.reduceat(label / (place + 1), starts),
     }, index=pd.Index(group[starts], name="group"))[wanted > 0]  # fmt: skip
     table.attrs["coverage"] = len(set(item[counted])) / len(set(item))
     return table

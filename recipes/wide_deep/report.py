@@ -43,25 +43,27 @@ def headline(data: TableData, found: Found) -> dict:
 
 def figures(data: TableData, found: Found, arm: str) -> dict[str, metrics.Interval]:
     """Every measure of one arm with its 95 % interval."""
-    truth, said = data.target[found.rows], found.answers[arm]
+    truth, said, groups = data.target[found.rows], found.answers[arm], _groups(data, found)
+
+    def bootstrap(function, *arrays):
+        return metrics.bootstrap(function, *arrays, groups=groups, n=RESAMPLES)
+
     if not data.classes:
-        return {
-            "r2": metrics.bootstrap(r2_score, truth, said, n=RESAMPLES),
-            "rmse": metrics.bootstrap(_rmse, truth, said, n=RESAMPLES),
-        }
+        return {"r2": bootstrap(r2_score, truth, said), "rmse": bootstrap(_rmse, truth, said)}
     right = said.argmax(1) == truth
     losses = -np.log(np.clip(said[np.arange(len(truth)), truth], 1e-7, 1))
-    result = {
-        "accuracy": metrics.wilson(int(right.sum()), len(right)),
-        "log loss": metrics.bootstrap(np.mean, losses, n=RESAMPLES),
-    }
+    counted = metrics.wilson(int(right.sum()), len(right)) if groups is None else None
+    result = {"accuracy": counted or bootstrap(np.mean, right),
+              "log loss": bootstrap(np.mean, losses)}  # fmt: skip
     if len(data.classes) > 2:
         return result
-    result = {"auc": area(truth == 1, said[:, 1]), **result}
+    result = {"auc": area(truth == 1, said[:, 1], groups), **result}
     if data.truth is not None:
         # How far from guessing towards the best that anyone could do, who knew the true chances.
         best = data.truth["probability"].to_numpy()[found.rows]
-        result["share of the way to the best"] = share_of_the_way(truth == 1, said[:, 1], best)
+        result["share of the way to the best"] = share_of_the_way(
+            truth == 1, said[:, 1], best, groups
+        )
     if data.group is not None:
         table = _ranked(data, found, arm)
         for name, column in (("ndcg", f"ndcg at {PLACES}"), ("hit", f"hit rate at {PLACES}")):
@@ -120,11 +122,16 @@ def sizes(found: Found) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def verdict(data: TableData, found: Found) -> str:
-    """In words: the headline against the other arms on the same rows, with paired tests."""
+def verdict(records: list[dict], data: TableData, found: Found) -> str:
+    """In words: the headline against the other arms on the same rows, with paired tests.
+
+    Args:
+        records: of `measure`.
+    """
     measure, kind = main_metric(data), "synthetic " if data.synthetic else ""
-    own = figures(data, found, found.headline)
-    lines = [f"{len(found.rows):,} {kind}test rows; {found.headline}: {measure} {own[measure]}."]
+    own = {r["metric"]: r for r in records if r["variant"] == found.headline}
+    said = "{value:.3f} ({low:.3f} to {high:.3f})".format(**own[measure])
+    lines = [f"{len(found.rows):,} {kind}test rows; {found.headline}: {measure} {said}."]
     for arm in list(found.answers)[1:]:
         test = _paired(data, found, arm)
         luck = "" if test.p < 0.05 else ": that could be luck"
@@ -134,7 +141,7 @@ def verdict(data: TableData, found: Found) -> str:
     if "share of the way to the best" in own:
         truth = data.target[found.rows] == 1
         best = area(truth, data.truth["probability"].to_numpy()[found.rows])
-        share = own["share of the way to the best"].value
+        share = own["share of the way to the best"]["value"]
         lines.append(f"Who knew every true chance would reach {best.value:.3f}; {found.headline} "
                      f"goes {share:.1%} of the way there from 0.5.")
     return "\n".join(lines)
@@ -250,19 +257,34 @@ def _paired(data: TableData, found: Found, arm: str) -> metrics.PairedTest:
     truth, own, other = (
         data.target[found.rows], found.answers[found.headline], found.answers[arm]
     )
+    groups = _groups(data, found)
     if len(data.classes) == 2:
-        return paired_areas(truth == 1, own[:, 1], other[:, 1])
+        return paired_areas(truth == 1, own[:, 1], other[:, 1], groups)
     if data.classes:
-        return metrics.paired(own.argmax(1) == truth, other.argmax(1) == truth)
-    spread = float(((truth - truth.mean()) ** 2).mean())
-    gains = ((truth - other) ** 2 - (truth - own) ** 2) / spread  # of r2, row by row
-    found_interval = metrics.bootstrap(np.mean, gains, n=RESAMPLES)
-    error = float(gains.std(ddof=1) / np.sqrt(len(gains)))
-    p = float(2 * stats.norm.sf(abs(found_interval.value) / error)) if error else 1.0
+        right, also = own.argmax(1) == truth, other.argmax(1) == truth
+        if groups is None:
+            return metrics.paired(right, also)
+        gains = right.astype(float) - also  # of accuracy, row by row
+    else:
+        spread = float(((truth - truth.mean()) ** 2).mean())
+        gains = ((truth - other) ** 2 - (truth - own) ** 2) / spread  # of r2
+    # Whole groups are pulled about together; a row without a group is one of its own.
+    member = np.arange(len(gains)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    pulls = np.bincount(member, gains - gains.mean())
+    gained, count = float(gains.mean()), len(pulls)
+    error = float(np.sqrt((pulls**2).sum() * count / (count - 1))) / len(gains)
+    half = float(stats.norm.ppf(0.975)) * error
     return metrics.PairedTest(
-        difference=found_interval.value, low=found_interval.low, high=found_interval.high,
-        p=p, n=len(gains), method="bootstrap of squared errors",
+        difference=gained, low=gained - half, high=gained + half, n=len(gains),
+        p=float(2 * stats.norm.sf(abs(gained) / error)) if error else 1.0,
+        method="normal" + ("" if groups is None else f" over {count:,} groups"),
     )  # fmt: skip
+
+
+def _groups(data: TableData, found: Found) -> np.ndarray | None:
+    """Which test rows belong together; None: each stands for itself."""
+    groups = None if data.group is None else data.group[found.rows]
+    return None if groups is None or (groups == groups[0]).all() else groups
 
 
 def _ranked(data: TableData, found: Found, arm: str) -> pd.DataFrame:

@@ -50,7 +50,7 @@ def reproduce(name: str, folder: Path) -> None:
     )  # fmt: skip
     run["seconds"] = round(sum(found.seconds.values()), 1)  # finished arms' time counts too
     results.merge(ROOT / "results" / "wide_deep.json", [run], "reproduce")
-    print(report.verdict(table, found))
+    print(report.verdict(records, table, found))
 
 
 if __name__ == "__main__":

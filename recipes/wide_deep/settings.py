@@ -24,4 +24,3 @@ class Settings(BaseModel):
     dimension: int = Field(8, ge=1)
     hidden: tuple[int, ...] = (128, 64)
     dropout: float = Field(0.2, ge=0, lt=1)
-    patience: int | None = Field(None, ge=1)

@@ -91,7 +91,7 @@ def train_network(
     """Train one network on some rows.
 
     Args:
-        settings: how; with `patience` the best epoch on the validation rows is kept.
+        settings: how.
         features, inputs: what the networks read, see `Features.arrays`.
         target: int32 classes or float32 values [rows]; classes: how many, 0 for values.
         train, validation: row numbers (validation may be empty; None trains on all rows).
@@ -112,9 +112,7 @@ def train_network(
         part = {name: array[validation] for name, array in inputs.items()}
         held_out = (part, float_target[validation])
     history = training.fit(
-        model, batches, held_out, epochs=settings.epochs, output_dir=output_dir,
-        patience=settings.patience, restore_best=settings.patience is not None,
-        monitor={0: "val_r2", 2: "val_auc"}.get(classes, "val_accuracy"), mode="max",
+        model, batches, held_out, epochs=settings.epochs, output_dir=output_dir, restore_best=False,
         resume=resume, seed=seed, log=log,
         settings={"fingerprint": fingerprint, **settings.model_dump()},
     )  # fmt: skip

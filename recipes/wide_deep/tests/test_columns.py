@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from common.validation import DataError, Report
+from recipes.wide_deep import config
 from recipes.wide_deep.columns import as_numbers, check_leaks, infer, is_missing
 
 ROWS = 200
@@ -72,6 +73,22 @@ def test_corrections():
     assert columns.of("category") == ["zip"] and columns.of("ignore") == ["note: b"]
     assert columns.table().loc["zip", "why"] == "you said so"
     assert infer(frame).corrected("") == infer(frame)
+
+
+def test_names_with_commas_stand_in_quotes():
+    frame = pd.DataFrame({"pay, monthly": ["1", "2", "3"] * 9, "a x b": ["x", "y", "z"] * 9})
+    columns = infer(frame).corrected('"pay, monthly": category,"a x b" : ignore')
+    assert columns.of("category") == ["pay, monthly"] and columns.of("ignore") == ["a x b"]
+    assert config.crosses('"pay, monthly" x "a x b", c×d') == [
+        ("pay, monthly", "a x b"), ("c", "d"),
+    ]  # fmt: skip
+
+
+def test_a_day_first_is_seen_before_the_user_calls_the_column_a_date():
+    said = ["31/01/2024", "01/02/2024", "soon", "later"] * 30
+    columns = infer(pd.DataFrame({"when": said}))
+    assert columns.of("category") == ["when"]
+    assert columns.corrected("when: date").day_first("when")
 
 
 @pytest.mark.parametrize(

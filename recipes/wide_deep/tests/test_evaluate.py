@@ -82,12 +82,36 @@ def test_records_are_sound(trained, kind, tmp_path):
     assert written["headline"]["variant"] == evaluate.JOINT
     shown = report.table(measured, one.table)
     assert list(shown.index) == list(one.found.answers)
-    assert report.verdict(one.table, one.found).count("against") == 6
+    assert report.verdict(measured, one.table, one.found).count("against") == 6
     report.picture(measured, one.table, one.found, tmp_path)
     assert (tmp_path / "picture.png").stat().st_size > 5000
     folder = report.export_predictor(one.predictor, one.table, run, tmp_path, one.found.rows[:9])
     card = (folder.parent / "README.md").read_text()
     assert "`home_city`: string [rows] (home city)" in card
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_groups_widen_what_each_row_alone_would_say(trained, kind):
+    """Every row stands there four times, so nothing is known that was not known before."""
+    one = trained[kind]
+    four = replace(one.table, group=np.arange(len(one.table)))
+    found = replace(one.found, rows=np.tile(one.found.rows, 4))
+    found.answers = {
+        arm: np.concatenate([said] * 4) for arm, said in one.found.answers.items()
+    }
+    for measure in (report.figures, lambda *given: {"gain": report._paired(*given)}):
+        alone = measure(one.table, one.found, evaluate.TREES)
+        counted, grouped = (
+            measure(table, found, evaluate.TREES) for table in (replace(four, group=None), four)
+        )
+        for name in alone:
+            if " at " in name:
+                continue
+            width, narrow, kept = (
+                each[name].high - each[name].low for each in (alone, counted, grouped)
+            )
+            assert kept == pytest.approx(width, rel=0.2), name
+            assert narrow == pytest.approx(width / 2, rel=0.2), name
 
 
 def test_an_arm_that_loses_has_a_negative_gain(trained):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score, roc_auc_score
 
+from common.metrics import bootstrap
 from recipes.wide_deep.auc import area, paired_areas, share_of_the_way
 from recipes.wide_deep.off_policy import policy_value, softmax_policy
 from recipes.wide_deep.ranking import ranking_metrics
@@ -74,7 +75,7 @@ def test_rankings_are_those_of_scikit_learn(k):
 def test_lists_of_one_and_coverage():
     found = ranking_metrics(np.array([1, 2, 2]), np.array([1, 0, 1]), np.array([0.1, 0.9, 0.5]),
                             np.array(["a", "b", "c"]), k=1)  # fmt: skip
-    assert found["ndcg"].tolist() == [1, 0] and found["reciprocal"].tolist() == [1, 0.5]
+    assert found["ndcg"].tolist() == [1, 0]
     assert found.attrs["coverage"] == pytest.approx(2 / 3)
 
 
@@ -84,9 +85,8 @@ def test_the_value_of_a_policy_is_found_from_a_random_log():
     shown = random.integers(0, 3, 20_000)
     clicks = random.random(20_000) < earns[shown]
     policy = np.array([0.1, 0.2, 0.7])
-    for normalised in (True, False):
-        found = policy_value(clicks, np.full(20_000, 1 / 3), policy[shown], normalised)
-        assert found.low < policy @ earns < found.high and found.high - found.low < 0.05
+    found = policy_value(clicks, np.full(20_000, 1 / 3), policy[shown])
+    assert found.low < policy @ earns < found.high and found.high - found.low < 0.05
 
 
 def test_impossible_probabilities_name_the_row():
@@ -119,3 +119,45 @@ def test_the_share_of_the_way_holds_the_truth_as_often_as_it_says():
     assert 0.91 < held < 0.98
     labels, _, best = sample(500, 0)
     assert share_of_the_way(labels, best, best).value == 1
+
+
+def visits(groups=60, size=6, seed=0):
+    """Rows whose labels and scores lean the same way within a group."""
+    random = np.random.default_rng(seed)
+    lean = np.repeat(random.normal(size=groups), size)
+    labels = random.random(groups * size) < 1 / (1 + np.exp(1 - 2 * lean))
+    scores = labels + 2 * lean + random.normal(size=groups * size)
+    other = scores + random.normal(size=groups * size)
+    return labels, scores, other, np.repeat(np.arange(groups), size)
+
+
+def test_rows_of_one_visit_are_no_independent_rows():
+    truth = roc_auc_score(*visits(40_000)[:2])
+    held = {"rows": [], "visits": []}
+    for seed in range(400):
+        labels, scores, _, group = visits(seed=seed)
+        for name, groups in (("rows", None), ("visits", group)):
+            found = area(labels, scores, groups)
+            held[name].append(found.low <= truth <= found.high)
+    assert 0.91 <= np.mean(held["visits"]) <= 0.98
+    assert np.mean(held["rows"]) < np.mean(held["visits"]) - 0.03
+    assert area(*visits()[:2], visits()[3]).method == "Obuchowski over 60 groups, 95 %"
+
+
+def test_every_row_a_group_is_nearly_delong():
+    labels, one, other = scored()
+    alone = np.arange(len(labels))
+    for function in (paired_areas, share_of_the_way):
+        apart, together = function(labels, one, other), function(labels, one, other, alone)
+        assert together.high - together.low == pytest.approx(apart.high - apart.low, rel=0.01)
+    with pytest.raises(ValueError, match="at least two groups"):
+        area(labels, one, np.zeros(len(labels)))
+
+
+def test_paired_areas_of_groups_are_those_of_resampled_groups():
+    labels, one, other, group = visits(200, seed=3)
+    test = paired_areas(labels, one, other, group)
+    resampled = bootstrap(lambda y, a, b: roc_auc_score(y, a) - roc_auc_score(y, b), labels, one,
+                          other, groups=group, n=500)  # fmt: skip
+    assert test.difference == pytest.approx(resampled.value)
+    assert test.high - test.low == pytest.approx(resampled.high - resampled.low, rel=0.15)

@@ -1,10 +1,15 @@
 """The networks keep what the paper and their docstrings say."""
 
+from typing import get_args
+
 import keras
 import numpy as np
 import pytest
 
-from recipes.wide_deep.model import KINDS, PiecewiseLinear, WideSum, wide_deep
+from recipes.wide_deep.model import PiecewiseLinear, WideSum, wide_deep
+from recipes.wide_deep.settings import Kind
+
+KINDS = get_args(Kind)
 
 SIZES, EDGES = [3, 4, 5, 8], [[0.0, 1.0, 3.0], [5.0, 6.0]]
 
