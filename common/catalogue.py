@@ -45,7 +45,7 @@ class DataFile(_Strict):
 class Counts(_Strict):
     """What the prepared set holds; a prepared text set that disagrees is refused."""
 
-    rows: PositiveInt  # sentences, questions, words ...
+    rows: PositiveInt  # sentences, questions, words, pictures, arrays ...
     class_names: tuple[str, ...] = ()  # in the order of the labels 0, 1, ...
     splits: dict[str, PositiveInt] = {}  # rows per split
     phrases: NonNegativeInt = 0  # further training rows of level "phrase", not in `rows`
@@ -67,7 +67,7 @@ class DatasetEntry(_Strict):
     """One set of the catalogue."""
 
     title: str
-    task: Literal["text classification", "word vectors", "table"]
+    task: Literal["text classification", "word vectors", "table", "pictures", "network weights"]
     homepage: Annotated[str, Field(pattern=r"^https?://")]
     licence: str
     citation: str

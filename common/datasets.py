@@ -298,7 +298,8 @@ def _check_counts(name: str, counts: Counts, path: Path) -> None:
 
 
 def _write_sums(folder: Path) -> None:
-    lines = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [f"{sha256_of(path)}  {path.relative_to(folder).as_posix()}\n" for path in paths]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 

@@ -1,0 +1,25 @@
+"""Put published pictures into the folders that recipes read.
+
+Each public function is named by a `prepare:` line of the catalogue and is called by
+`common.datasets.load` with the original files {name: path} and an empty folder to write in.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+STYLE_CONTENT = ("golden_gate.jpg", "taj_mahal.jpg", "tubingen.jpg")
+
+
+def prepare_style(originals: dict[str, Path], folder: Path) -> None:
+    """Write content/, styles/, masks/ and frames/, the files unchanged."""
+    for name, path in originals.items():
+        if name in STYLE_CONTENT:
+            kind = "content"
+        elif name.startswith("frame_"):
+            kind = "frames"
+        else:
+            kind = "masks" if name.endswith(".png") else "styles"
+        (folder / kind).mkdir(exist_ok=True)
+        shutil.copyfile(path, folder / kind / name)
