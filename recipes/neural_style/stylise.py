@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -48,8 +49,8 @@ class Wish:
             raise DataError("No style is named: STYLES must name at least one picture.")
         if shares is not None and (len(shares) != len(self.styles) or min(shares) < 0
                                    or sum(shares) <= 0):
-            raise DataError(f"{len(shares)} shares {shares} for {len(self.styles)} styles: give one "
-                            "each, 0 or more, not all 0.")
+            raise DataError(f"{len(shares)} shares {shares} for {len(self.styles)} styles: give "
+                            "one each, 0 or more, not all 0.")
         if self.masks is not None and len(self.masks) != len(self.styles):
             raise DataError(f"{len(self.masks)} masks for {len(self.styles)} styles: give each "
                             "style a mask of its own.")
@@ -58,14 +59,12 @@ class Wish:
         """What a result hangs on."""
         everything = [self.content, *self.styles, *(self.masks or [])]
         return [
-            None if each is None else [each.shape, keras_hash(each)] for each in everything
+            None if each is None else [each.shape, digest(each)] for each in everything
         ] + [self.shares]
 
 
-def keras_hash(array: np.ndarray) -> str:
+def digest(array: np.ndarray) -> str:
     """sha256 of an array's bytes."""
-    import hashlib
-
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
@@ -102,14 +101,16 @@ class Studio:
         self.extractor, self.settings, self.network, self.jit = extractor, settings, network, jit
         self.objectives: dict[tuple, Objective] = {}
 
-    def objective(self, height: int, width: int, regions: int) -> Objective:
+    def objective(
+        self, height: int, width: int, regions: int, references: int = 0
+    ) -> Objective:
         """The compiled losses of one size; the same each time."""
-        key = height, width, regions
+        key = height, width, regions, references
         if key not in self.objectives:
             how = self.settings
             self.objectives[key] = Objective(
                 self.extractor, height, width, how.content_layers, how.style_layers, regions,
-                how.content_scaling,
+                how.content_scaling, references,
             )  # fmt: skip
         return self.objectives[key]
 
@@ -263,8 +264,14 @@ def _made(at: dict, key: str) -> Made:
                 at.get("resumed", 0), key)  # fmt: skip
 
 
-def set_targets(model: Objective, wish: Wish, how: Settings) -> None:
-    """Compute once what the picture of this size is to look like."""
+def set_targets(model: Objective, wish: Wish, how: Settings, temporal: float = 0.0) -> None:
+    """Compute once what the picture of this size is to look like.
+
+    Args:
+        model: of the size; its targets, masks and weights are set.
+        wish, how: see there.
+        temporal: weight of the temporal loss, whose own targets are not set here.
+    """
     height, width = model.size
     seen = []
     if wish.content is not None:
@@ -303,7 +310,7 @@ def set_targets(model: Objective, wish: Wish, how: Settings) -> None:
         model.region_shares.assign(areas / areas.sum())
     model.weighting.assign([
         how.content_weight if wish.content is not None else 0.0, how.style_weight, how.smoothness,
-        0.0,
+        temporal,
     ])  # fmt: skip
 
 
