@@ -95,17 +95,19 @@ class Objective(keras.Model):
     def losses_of(self, picture):
         """float32 [content, style, total variation, temporal], not yet weighted."""
         found = self.features(picture)
-        content = style = temporal = ops.zeros(())
+        nothing = ops.zeros(())
+        content, style = [nothing], [nothing]
         for name, share in self.content_layers.items():
-            content += share * losses.content(
-                found[name], self.content_targets[name], self.content_scaling
-            )
+            target = self.content_targets[name]
+            content.append(share * losses.content(found[name], target, self.content_scaling))
         for name, share in self.style_layers.items():
             grams = losses.gram(found[name], self.masks[name] if self.regions > 1 else None)
-            style += share * losses.style(grams, self.style_targets[name], self.region_shares)
+            apart = losses.style(grams, self.style_targets[name], self.region_shares)
+            style.append(share * apart)
+        temporal = nothing
         if self.references:
             temporal = losses.temporal(picture, self.warped, self.trust)
-        return ops.stack([content, style, losses.total_variation(picture), temporal])
+        return ops.stack([sum(content), sum(style), losses.total_variation(picture), temporal])
 
     def features(self, picture) -> dict:
         """float32 features of a picture [1, height, width, 3], of mean 1."""
@@ -143,7 +145,7 @@ class Objective(keras.Model):
             rule.build(self.trainable_variables)
             self.kind = optimizer, jit
         for variable in self.optimizer.variables:
-            variable.assign(ops.zeros_like(variable))
+            variable.assign(ops.zeros(variable.shape, variable.dtype))
         self.optimizer.learning_rate = learning_rate
 
     @property

@@ -190,7 +190,7 @@ class _Run:
             began, before = time.perf_counter(), at["done"]
             for done in minimise.minimise(
                 model, how.optimizer, last - first, how.learning_rate, self.studio.jit,
-                at["state"], at["done"] - first,
+                at["state"] if at["done"] > first else None, at["done"] - first,
             ):  # fmt: skip
                 at["done"] = first + done
                 self._note(model, where, max(height, width), began, before)
@@ -288,7 +288,7 @@ def set_targets(model: Objective, wish: Wish, how: Settings, temporal: float = 0
 
     for name, target in model.content_targets.items():
         target.assign(
-            scaled(seen[0], name) if wish.content is not None else ops.zeros_like(target)
+            scaled(seen[0], name) if wish.content is not None else ops.zeros(target.shape)
         )
     shares = np.array(wish.shares or [1.0] * len(wish.styles))
     for name, target in model.style_targets.items():

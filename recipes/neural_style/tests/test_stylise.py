@@ -1,0 +1,152 @@
+"""Pictures are made, both ways of descent work, and a stopped run ends as an unbroken one."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from common.validation import DataError
+from recipes.neural_style import minimise, stylise
+from recipes.neural_style.objective import Objective
+from recipes.neural_style.stylise import Studio, Wish
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+def test_the_loss_falls(extractor, tiny, content, styles, optimizer):
+    studio = Studio(extractor, tiny.model_copy(update={"optimizer": optimizer}), "tiny")
+    made = studio.make(Wish(content, styles[:1]), log=None)
+    assert made.pixels.shape == content.shape and made.pixels.dtype == np.float32
+    assert 0 <= made.pixels.min() and made.pixels.max() <= 1
+    objective = studio.objective(48, 64, 1)
+    before = ops.convert_to_numpy(objective.losses_of(content[None])).dot([0.01, 1, 0, 0])
+    after = ops.convert_to_numpy(objective.losses_of(made.pixels[None])).dot([0.01, 1, 0, 0])
+    assert after < 0.5 * before
+
+
+@pytest.mark.parametrize("optimizer, steps", [("adam", 12), ("lbfgs", 12)])
+def test_a_stopped_run_ends_as_an_unbroken_one(
+    extractor, tiny, content, styles, optimizer, steps, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(minimise, "SEGMENT", 3)
+    monkeypatch.setattr(stylise, "KEEP_EVERY", 0.0)
+    settings = tiny.model_copy(update={"optimizer": optimizer, "steps": steps, "scales": 2,
+                                       "size": 128})  # fmt: skip
+    wish = Wish(content, styles[:1])
+    unbroken = Studio(extractor, settings, "tiny").make(wish, log=None)
+    for where in (3, 9):  # in the coarse and in the fine size
+
+        def stop(pixels, step, where=where):
+            if step >= where:
+                raise Stop
+
+        with pytest.raises(Stop):
+            Studio(extractor, settings, "tiny").make(wish, tmp_path, log=None, preview=stop)
+    lines = []
+    made = Studio(extractor, settings, "tiny").make(wish, tmp_path, log=lines.append)
+    assert lines[0].startswith("Going on after step")
+    np.testing.assert_array_equal(made.pixels, unbroken.pixels)
+    assert made.curve["step"].tolist() == unbroken.curve["step"].tolist()
+    np.testing.assert_allclose(made.curve["total"], unbroken.curve["total"])
+    lines.clear()
+    again = Studio(extractor, settings, "tiny").make(wish, tmp_path, log=lines.append)
+    assert not lines and (again.pixels == unbroken.pixels).all()
+    other = settings.model_copy(update={"content_weight": 0.5})
+    assert Studio(extractor, other, "tiny").make(wish, tmp_path, log=None).key != again.key
+
+
+def test_a_damaged_checkpoint_says_the_mend(extractor, tiny, content, styles, tmp_path):
+    studio, wish = Studio(extractor, tiny, "tiny"), Wish(content, styles[:1])
+    made = studio.make(wish, tmp_path, log=None)
+    (tmp_path / f"{made.key}.npz").write_bytes(b"PK half a file")
+    with pytest.raises(DataError, match="RESUME = False"):
+        studio.make(wish, tmp_path, log=None)
+    fresh = studio.make(wish, tmp_path, resume=False, log=None)
+    np.testing.assert_array_equal(fresh.pixels, made.pixels)
+
+
+def test_the_step_is_compiled_once_for_each_size(extractor, tiny, content, styles):
+    studio = Studio(extractor, tiny, "tiny")
+    one = studio.make(Wish(content, styles[:1]), log=None).pixels
+    studio.make(Wish(content, styles[1:]), log=None)
+    assert len(studio.objectives) == 1
+    # What an earlier picture left in the optimizer does not show in the next.
+    np.testing.assert_array_equal(studio.make(Wish(content, styles[:1]), log=None).pixels, one)
+
+
+def test_each_region_takes_its_own_style(extractor, tiny, content, styles):
+    left = np.zeros((48, 64), np.float32)
+    left[:, :32] = 1
+    red, blue = (np.zeros((64, 64, 3), np.float32) + np.array(c, np.float32)
+                 for c in ((0.9, 0.1, 0.1), (0.1, 0.1, 0.9)))  # fmt: skip
+    settings = tiny.model_copy(update={"content_weight": 0.0, "steps": 60})
+    wish = Wish(content, [red, blue], masks=[left, 1 - left])
+    made = Studio(extractor, settings, "tiny").make(wish, log=None).pixels
+    assert (made[:, :24, 0] - made[:, :24, 2]).mean() > 0.1
+    assert (made[:, 40:, 2] - made[:, 40:, 0]).mean() > 0.1
+    crossed = Studio(extractor, settings, "tiny").make(
+        Wish(content, [red, blue], masks=[1 - left, left]), log=None
+    ).pixels
+    assert (crossed[:, :24, 2] - crossed[:, :24, 0]).mean() > 0.1
+
+
+def test_a_mixture_lies_between_its_styles(extractor, tiny, content, styles):
+    def grams(pixels, model):
+        found = model.features(pixels[None])
+        return np.concatenate([
+            ops.convert_to_numpy(ops.mean(found[name], axis=(0, 1, 2)))
+            for name in model.style_layers
+        ])  # fmt: skip
+
+    settings = tiny.model_copy(update={"steps": 40})
+    studio = Studio(extractor, settings, "tiny")
+    ends = [studio.make(Wish(content, styles, [a, 1 - a]), log=None).pixels for a in (1, 0.5, 0)]
+    model = studio.objective(48, 64, 1)
+    first, middle, last = (grams(each, model) for each in ends)
+    assert np.linalg.norm(middle - first) < np.linalg.norm(last - first)
+    assert np.linalg.norm(middle - last) < np.linalg.norm(last - first)
+
+
+def test_a_texture_needs_no_photograph(extractor, tiny, styles):
+    settings = tiny.model_copy(update={"steps": 40})
+    made = Studio(extractor, settings, "tiny").make(Wish(None, styles[:1]), log=None)
+    assert made.pixels.shape == (64, 64, 3)
+    assert made.curve["style"].iloc[-1] < 0.2 * made.curve["style"].iloc[0]
+    assert (made.curve["total"] == made.curve["style"]).all()
+
+
+@pytest.mark.parametrize("shares, masks, message", [
+    ([1.0], None, "1 shares .* for 2 styles"),
+    ([0.0, 0.0], None, "not all 0"),
+    (None, [np.ones((4, 4))], "1 masks for 2 styles"),
+])  # fmt: skip
+def test_what_does_not_fit_together_is_named(content, styles, shares, masks, message):
+    with pytest.raises(DataError, match=message):
+        Wish(content, styles, shares, masks)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(extractor, tiny, content, styles):
+    studio = Studio(extractor, tiny, "tiny")
+    bad = content.copy()
+    bad[0, 0, 0] = np.nan
+    with pytest.raises(FloatingPointError, match="step 1: take a smaller LEARNING_RATE"):
+        studio.make(Wish(bad, styles[:1]), log=None)
+
+
+def test_the_recorded_gradient_is_the_slope_of_the_loss(extractor, tiny, content, styles):
+    model = Objective(extractor, 48, 64, tiny.content_layers, tiny.style_layers)
+    stylise.set_targets(model, Wish(content, styles[:1]), tiny)
+    start = 0.9 * content[None] + 0.05
+    model.start("gradient", jit=False)
+    model.picture.assign(start)
+    model.step()
+    direction = np.sign(model.gradient)
+    slope = float((model.gradient * direction).sum())
+    np.testing.assert_array_equal(ops.convert_to_numpy(model.picture), start)  # left alone
+    sides = []
+    for sign in (-1, 1):
+        model.picture.assign(start + sign * 3e-4 * direction)
+        sides.append(model.step())
+    assert slope == pytest.approx((sides[1] - sides[0]) / 6e-4, rel=0.02)
