@@ -23,103 +23,23 @@ class Weights(BaseModel):
     temporal: float = Field(0.0, ge=0)
 
 
-class Objective(keras.Model):
-    """A picture and its losses; `train_on_batch` with any optimizer makes one compiled step.
+class Compiled(keras.Model):
+    """A model whose only trainable weight is a picture and whose output is its loss."""
 
-    Targets, masks and weights are variables, so that another painting, mixture or video frame of
-    the same size needs no new compilation. Features are divided by the mean of their layer over
-    the targets (Gatys 2016, section 2, scales VGG's filters to a mean of 1 once and for all; here
-    it is done by the pictures at hand, so that weights mean the same for every network).
-    """
+    size: tuple[int, int]  # height and width of the picture
+    kind = None
 
-    def __init__(
-        self,
-        extractor: keras.Model,
-        height: int,
-        width: int,
-        content_layers: dict[str, float],
-        style_layers: dict[str, float],
-        regions: int = 1,
-        content_scaling: losses.ContentScaling = "mean",
-        references: int = 0,
-    ):
-        """Args:
-        extractor: from `features.py`; it gives at least these layers.
-        height, width: of the picture.
-        content_layers, style_layers: what each counts; made to sum to 1.
-        regions: masks, each with a style of its own.
-        content_scaling: see `losses.content`.
-        references: earlier frames that the picture is held to.
-        """
-        super().__init__(name="objective")
-        self.extractor, self.regions, self.references = extractor, regions, references
-        self.content_scaling, self.size = content_scaling, (height, width)
-        self.content_layers, self.style_layers = _shares(content_layers), _shares(style_layers)
-        self.shapes = {
-            name: tuple(spec[1:]) for name, spec in
-            extractor.compute_output_shape((1, height, width, 3)).items()
-        }  # fmt: skip
-        make = self.add_weight
-        self.picture = make(
-            shape=(1, height, width, 3), name="picture", dtype="float32", initializer="zeros",
-            constraint=_Visible(),
+    def make_picture(self) -> None:
+        """The weight: float32 [1, height, width, 3], held between 0 and 1."""
+        self.picture = self.add_weight(
+            shape=(1, *self.size, 3), name="picture", dtype="float32", initializer="zeros",
+            constraint=Visible(),
         )  # fmt: skip
 
-        def constant(shape, name, initializer="zeros"):
-            return make(shape=shape, name=name, initializer=initializer, trainable=False,
-                        dtype="float32")  # fmt: skip
-
-        self.scales = {
-            name: constant((), f"scale_{name}", "ones")
-            for name in {**self.content_layers, **self.style_layers}
-        }
-        self.content_targets = {
-            name: constant((1, *self.shapes[name]), f"content_{name}")
-            for name in self.content_layers
-        }
-        self.style_targets = {
-            name: constant((regions, *self.shapes[name][-1:] * 2), f"style_{name}")
-            for name in self.style_layers
-        }
-        self.masks = {
-            name: constant((regions, *self.shapes[name][:2]), f"masks_{name}", "ones")
-            for name in self.style_layers
-        }
-        self.region_shares = constant((regions,), "regions")
-        self.warped = constant((max(references, 1), height, width, 3), "warped")
-        self.trust = constant((max(references, 1), height, width), "trust")
-        self.weighting = constant((len(PARTS),), "weighting")
-        self.last = constant((len(PARTS),), "last")
-        self.kind, self.built = None, True
-
-    def losses_of(self, picture):
-        """float32 [content, style, total variation, temporal], not yet weighted."""
-        found = self.features(picture)
-        nothing = ops.zeros(())
-        content, style = [nothing], [nothing]
-        for name, share in self.content_layers.items():
-            target = self.content_targets[name]
-            content.append(share * losses.content(found[name], target, self.content_scaling))
-        for name, share in self.style_layers.items():
-            grams = losses.gram(found[name], self.masks[name] if self.regions > 1 else None)
-            apart = losses.style(grams, self.style_targets[name], self.region_shares)
-            style.append(share * apart)
-        temporal = nothing
-        if self.references:
-            temporal = losses.temporal(picture, self.warped, self.trust)
-        return ops.stack([sum(content), sum(style), losses.total_variation(picture), temporal])
-
-    def features(self, picture) -> dict:
-        """float32 features of a picture [1, height, width, 3], of mean 1."""
-        found = self.extractor(picture, training=False)
-        return {
-            name: ops.cast(found[name], "float32") / scale for name, scale in self.scales.items()
-        }
-
-    def call(self, _):
-        parts = self.losses_of(self.picture)
-        self.last.assign(parts)
-        return ops.sum(parts * self.weighting)[None, None]
+    def constant(self, shape: tuple[int, ...], name: str, initializer: str = "zeros"):
+        """A float32 variable that no step changes."""
+        return self.add_weight(shape=shape, name=name, initializer=initializer, trainable=False,
+                               dtype="float32")  # fmt: skip
 
     def start(self, optimizer: str, learning_rate: float = 0.0, jit: bool | str = "auto") -> None:
         """Make the step ready, with all that an optimizer remembers forgotten.
@@ -158,6 +78,97 @@ class Objective(keras.Model):
         nothing = np.zeros((1, 1), np.float32)
         return float(self.train_on_batch(nothing, nothing))
 
+
+class Objective(Compiled):
+    """A picture and its losses; `train_on_batch` with any optimizer makes one compiled step.
+
+    Targets, masks and weights are variables, so that another painting, mixture or video frame of
+    the same size needs no new compilation. Features are divided by the mean of their layer over
+    the targets (Gatys 2016, section 2, scales VGG's filters to a mean of 1 once and for all; here
+    it is done by the pictures at hand, so that weights mean the same for every network).
+    """
+
+    def __init__(
+        self,
+        extractor: keras.Model,
+        height: int,
+        width: int,
+        content_layers: dict[str, float],
+        style_layers: dict[str, float],
+        regions: int = 1,
+        content_scaling: losses.ContentScaling = "mean",
+        references: int = 0,
+    ):
+        """Args:
+        extractor: from `features.py`; it gives at least these layers.
+        height, width: of the picture.
+        content_layers, style_layers: what each counts; made to sum to 1.
+        regions: masks, each with a style of its own.
+        content_scaling: see `losses.content`.
+        references: earlier frames that the picture is held to.
+        """
+        super().__init__(name="objective")
+        self.extractor, self.regions, self.references = extractor, regions, references
+        self.content_scaling, self.size = content_scaling, (height, width)
+        self.content_layers, self.style_layers = shares_of(content_layers), shares_of(style_layers)
+        self.shapes = {
+            name: tuple(spec[1:]) for name, spec in
+            extractor.compute_output_shape((1, height, width, 3)).items()
+        }  # fmt: skip
+        self.make_picture()
+        constant = self.constant
+        self.scales = {
+            name: constant((), f"scale_{name}", "ones")
+            for name in {**self.content_layers, **self.style_layers}
+        }
+        self.content_targets = {
+            name: constant((1, *self.shapes[name]), f"content_{name}")
+            for name in self.content_layers
+        }
+        self.style_targets = {
+            name: constant((regions, *self.shapes[name][-1:] * 2), f"style_{name}")
+            for name in self.style_layers
+        }
+        self.masks = {
+            name: constant((regions, *self.shapes[name][:2]), f"masks_{name}", "ones")
+            for name in self.style_layers
+        }
+        self.region_shares = constant((regions,), "regions")
+        self.warped = constant((max(references, 1), height, width, 3), "warped")
+        self.trust = constant((max(references, 1), height, width), "trust")
+        self.weighting = constant((len(PARTS),), "weighting")
+        self.last = constant((len(PARTS),), "last")
+        self.built = True
+
+    def losses_of(self, picture):
+        """float32 [content, style, total variation, temporal], not yet weighted."""
+        found = self.features(picture)
+        nothing = ops.zeros(())
+        content, style = [nothing], [nothing]
+        for name, share in self.content_layers.items():
+            target = self.content_targets[name]
+            content.append(share * losses.content(found[name], target, self.content_scaling))
+        for name, share in self.style_layers.items():
+            grams = losses.gram(found[name], self.masks[name] if self.regions > 1 else None)
+            apart = losses.style(grams, self.style_targets[name], self.region_shares)
+            style.append(share * apart)
+        temporal = nothing
+        if self.references:
+            temporal = losses.temporal(picture, self.warped, self.trust)
+        return ops.stack([sum(content), sum(style), losses.total_variation(picture), temporal])
+
+    def features(self, picture) -> dict:
+        """float32 features of a picture [1, height, width, 3], of mean 1."""
+        found = self.extractor(picture, training=False)
+        return {
+            name: ops.cast(found[name], "float32") / scale for name, scale in self.scales.items()
+        }
+
+    def call(self, _):
+        parts = self.losses_of(self.picture)
+        self.last.assign(parts)
+        return ops.sum(parts * self.weighting)[None, None]
+
     def parts(self) -> dict[str, float]:
         """The losses of the last step, by name, not weighted."""
         return dict(zip(PARTS, map(float, ops.convert_to_numpy(self.last)), strict=True))
@@ -167,12 +178,15 @@ def _as_it_is(truth, total):
     return ops.sum(total) + 0 * ops.sum(truth)
 
 
-def _shares(weights: dict[str, float]) -> dict[str, float]:
+def shares_of(weights: dict[str, float]) -> dict[str, float]:
+    """The same, made to sum to 1."""
     total = sum(weights.values())
     return {name: value / total for name, value in weights.items()} if total else {}
 
 
-class _Visible(keras.constraints.Constraint):
+class Visible(keras.constraints.Constraint):
+    """Between 0 and 1."""
+
     def __call__(self, picture):
         return ops.clip(picture, 0.0, 1.0)
 
