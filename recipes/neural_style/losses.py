@@ -19,18 +19,20 @@ def gram(features, masks=None):
     """Which filters fire together: Gatys 2016, equation 3, over the number of positions.
 
     Args:
-        features: [1, height, width, filters].
+        features: [1, height, width, filters]; without masks any number of pictures.
         masks: [regions, height, width] from 0 to 1, how much each position counts for each region;
-            None takes the whole picture as one region (Gatys 2017, equation 3, with the square of
-            the guidance as the mask).
+            None takes each picture as one region (Gatys 2017, equation 3, with the square of the
+            guidance as the mask).
 
     Returns:
-        [regions, filters, filters]; a region without any position has zeros.
+        [regions, filters, filters], or [pictures, filters, filters]; a region without any position
+        has zeros.
     """
-    filters = features.shape[-1]
-    flat = ops.reshape(features, (-1, filters))
+    _, height, width, filters = features.shape
     if masks is None:
-        return ops.matmul(ops.transpose(flat), flat)[None] / flat.shape[0]
+        flat = ops.reshape(features, (-1, height * width, filters))
+        return ops.matmul(ops.transpose(flat, (0, 2, 1)), flat) / (height * width)
+    flat = ops.reshape(features, (-1, filters))
     weights = ops.reshape(masks, (masks.shape[0], -1))
     weights = weights / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1e-6)
     return ops.matmul(ops.transpose(flat)[None] * weights[:, None, :], flat)

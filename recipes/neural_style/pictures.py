@@ -151,11 +151,17 @@ def resized(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.clip(cv2.resize(pixels, (width, height), interpolation=how), 0, 1)
 
 
-def fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
-    """Height and width with the longer one `longest` pixels, in the same proportion."""
-    height, width = size
-    factor = longest / max(height, width)
-    return max(SMALLEST, round(height * factor)), max(SMALLEST, round(width * factor))
+def fitted(size: tuple[int, int], longest: int, multiple: int = 1) -> tuple[int, int]:
+    """Height and width with the longer one about `longest` pixels, in the same proportion.
+
+    Args:
+        size: height and width that there are.
+        longest: pixels wanted.
+        multiple: both become multiples of it; 1 leaves `longest` as it is.
+    """
+    factor = longest / max(size)
+    height, width = (max(SMALLEST, side * factor) for side in size)
+    return round(height / multiple) * multiple, round(width / multiple) * multiple
 
 
 def as_bytes(pixels: np.ndarray) -> np.ndarray:

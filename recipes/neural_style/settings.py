@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Optimizer = Literal["adam", "lbfgs"]
 Start = Literal["content", "style", "noise"]
+# The painting's; the photograph's colour on the painting's light; the painting recoloured first.
+Colours = Literal["style", "content", "matched"]
 
 
 class Settings(BaseModel):
@@ -24,13 +26,15 @@ class Settings(BaseModel):
     style_weight: float = Field(1.0, ge=0)
     smoothness: float = Field(0.0, ge=0)  # weight of the total variation
     content_scaling: Literal["mean", "half_sum", "root"] = "mean"
-    content_layers: dict[str, float] = {"block3_conv2": 1.0}
-    style_layers: dict[str, float] = {
-        "block1_conv1": 1.0, "block2_conv1": 1.0, "block3_conv1": 1.0, "block3_conv4": 1.0,
-    }  # fmt: skip
+    content_layers: dict[str, float] = {}  # each with its share; empty: those that suit the network
+    style_layers: dict[str, float] = {}
+    pooling: Literal["average", "max"] = "average"
     style_scale: float = Field(1.0, gt=0.05, le=4)  # size of the style picture against the result
     start: Start = "content"
     noise: float = Field(0.0, ge=0, le=1)  # how much of the start is noise
+    colours: Colours = "style"
+    colour_space: Literal["yuv", "ycrcb", "lab", "luv"] = "lab"  # for colours "content"
+    tile: int | None = Field(None, ge=64)  # pixels of a piece; None: the whole picture at once
     seed: int = Field(0, ge=0)
 
     def sizes(self) -> list[int]:

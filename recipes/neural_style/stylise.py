@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -17,14 +17,16 @@ from keras import ops
 from common import files
 from common.history import duration
 from common.validation import DataError
-from recipes.neural_style import losses, minimise, objective
+from recipes.neural_style import colours, losses, minimise, objective, tiles
 from recipes.neural_style.objective import Objective
 from recipes.neural_style.pictures import fitted, resized, save
 from recipes.neural_style.settings import Settings
+from recipes.neural_style.tiles import TiledObjective, reach
 
 LINES = 10  # of progress in a run
 KEEP_EVERY = 20.0  # seconds between two checkpoints
-CODE = tuple(Path(module.__file__) for module in (losses, minimise, objective)) + (Path(__file__),)
+CODE = tuple(Path(module.__file__) for module in (colours, losses, minimise, objective, tiles))
+CODE += (Path(__file__),)
 
 
 @dataclass(frozen=True)
@@ -105,14 +107,31 @@ class Studio:
         self, height: int, width: int, regions: int, references: int = 0
     ) -> Objective:
         """The compiled losses of one size; the same each time."""
-        key = height, width, regions, references
-        if key not in self.objectives:
-            how = self.settings
+        key, how = (height, width, regions, references), self.settings
+        if key not in self.objectives and self.tiled(max(height, width)):
+            if references or how.content_scaling != "mean":
+                raise ValueError("Films, and other content scalings than the mean, do not go with "
+                                 "tile; leave tile out.")  # fmt: skip
+            self.objectives[key] = TiledObjective(
+                self.extractor, height, width, how.content_layers, how.style_layers, regions,
+                how.tile,
+            )  # fmt: skip
+        elif key not in self.objectives:
             self.objectives[key] = Objective(
                 self.extractor, height, width, how.content_layers, how.style_layers, regions,
                 how.content_scaling, references,
             )  # fmt: skip
         return self.objectives[key]
+
+    def tiled(self, longest: int) -> bool:
+        """Whether a picture of this longer side is worked at in pieces."""
+        return self.settings.tile is not None and longest > self.settings.tile
+
+    def shape_of(self, size: tuple[int, int], longest: int) -> tuple[int, int]:
+        """Height and width of a picture of this longer side, in proportion."""
+        how = self.settings
+        stride = reach([*how.content_layers, *how.style_layers])[1] if self.tiled(longest) else 1
+        return fitted(size, longest, stride)
 
     def make(
         self,
@@ -141,23 +160,26 @@ class Studio:
         kept = _Kept(Path(output_dir) / f"{key}.npz" if output_dir else None)
         made = kept.load() if resume else None
         if made and made["done"] == how.steps:
-            return _made(made, key)
-        plan = _Plan(how, wish)
+            return _made(made, key, wish, how)
+        if how.colours == "matched" and wish.content is not None:
+            recoloured = [colours.matched(style, wish.content) for style in wish.styles]
+            wish = replace(wish, styles=recoloured)
+        plan = _Plan(self, wish)
         at = made or {"done": 0, "seconds": 0.0, "state": [], "curve": [], "picture": None}
         if made:
             log(f"Going on after step {at['done']} of {how.steps}.")
         run = _Run(self, plan, wish, kept, at, log, preview, output_dir)
-        return _made(run.to_the_end(), key)
+        return _made(run.to_the_end(), key, wish, how)
 
 
 class _Plan:
     """Which size is worked at in which steps."""
 
-    def __init__(self, how: Settings, wish: Wish):
+    def __init__(self, studio: Studio, wish: Wish):
         shape = (1, 1) if wish.content is None else wish.content.shape[:2]
-        self.stages, first = [], 0
+        self.stages, first, how = [], 0, studio.settings
         for longest, steps in zip(how.sizes(), how.steps_of(), strict=True):
-            self.stages.append((fitted(shape, longest), first, first + steps))
+            self.stages.append((studio.shape_of(shape, longest), first, first + steps))
             first += steps
 
     def left(self, done: int, per_pixel: float) -> float:
@@ -258,9 +280,12 @@ class _Kept:
                 )  # fmt: skip
 
 
-def _made(at: dict, key: str) -> Made:
-    names = ["step", "size", "seconds", "total", *objective.PARTS]
-    return Made(at["picture"], pd.DataFrame(at["curve"], columns=names), at["seconds"],
+def _made(at: dict, key: str, wish: Wish, how: Settings) -> Made:
+    names, pixels = ["step", "size", "seconds", "total", *objective.PARTS], at["picture"]
+    if how.colours == "content" and wish.content is not None:
+        photograph = resized(wish.content, *pixels.shape[:2])
+        pixels = colours.with_colours_of(pixels, photograph, how.colour_space)
+    return Made(pixels, pd.DataFrame(at["curve"], columns=names), at["seconds"],
                 at.get("resumed", 0), key)  # fmt: skip
 
 

@@ -168,7 +168,8 @@ class TiledObjective:
         """See `Compiled.start`."""
         self.piece.start("gradient", jit=jit)
         if optimizer == "adam":
-            self.weight = keras.Variable(self.picture.value, constraint=Visible())
+            self.weight = keras.Variable(self.picture.value)
+            self.weight.constraint = Visible()  # the optimizer sees to it after each step
             self.optimizer = keras.optimizers.Adam(learning_rate, beta_1=0.9, beta_2=0.99)
             self.optimizer.build([self.weight])
         else:

@@ -5,7 +5,7 @@ import pytest
 from keras import ops
 
 from common.validation import DataError
-from recipes.neural_style import minimise, stylise
+from recipes.neural_style import minimise, stylise, tiles
 from recipes.neural_style.objective import Objective
 from recipes.neural_style.stylise import Studio, Wish
 
@@ -150,3 +150,42 @@ def test_the_recorded_gradient_is_the_slope_of_the_loss(extractor, tiny, content
         model.picture.assign(start + sign * 3e-4 * direction)
         sides.append(model.step())
     assert slope == pytest.approx((sides[1] - sides[0]) / 6e-4, rel=0.02)
+
+
+def test_tiles_make_the_same_picture(extractor, tiny, content, styles):
+    settings = tiny.model_copy(update={"steps": 6, "tile": 32, "size": 64})
+    wish = Wish(content, styles[:1])
+    whole = Studio(extractor, settings.model_copy(update={"tile": None}), "tiny")
+    pieces = Studio(extractor, settings, "tiny")
+    one, other = (studio.make(wish, log=None) for studio in (whole, pieces))
+    assert isinstance(pieces.objective(48, 64, 1), tiles.TiledObjective)
+    np.testing.assert_allclose(other.curve["total"], one.curve["total"], rtol=1e-3)
+    np.testing.assert_allclose(other.pixels, one.pixels, atol=2e-3)
+    with pytest.raises(ValueError, match="do not go with tile"):
+        pieces.objective(48, 64, 1, references=2)
+
+
+def test_sides_become_multiples_of_the_stride_where_there_are_tiles(extractor, tiny):
+    settings = tiny.model_copy(update={"tile": 64, "size": 131})
+    assert Studio(extractor, settings, "tiny").shape_of((480, 640), 131) == (98, 132)
+    assert Studio(extractor, tiny, "tiny").shape_of((480, 640), 131) == (98, 131)
+
+
+def test_the_photograph_s_colours_are_kept(extractor, tiny, content, styles):
+    wish = Wish(content, styles[1:])
+    made = {
+        kind: Studio(extractor, tiny.model_copy(update={"colours": kind}), "tiny").make(
+            wish, log=None
+        ).pixels
+        for kind in ("style", "content", "matched")
+    }
+
+    def tint(pixels):
+        return (pixels[..., 0] - pixels[..., 2]).ravel()
+
+    kept = np.corrcoef(tint(made["content"]), tint(content))[0, 1]
+    assert kept > 0.8 > np.corrcoef(tint(made["style"]), tint(content))[0, 1]
+    # Recoloured before: the mean colour is nearer to the photograph's.
+    far, near = (np.abs(made[kind].mean((0, 1)) - content.mean((0, 1))).sum()
+                 for kind in ("style", "matched"))  # fmt: skip
+    assert near < far
