@@ -1,0 +1,62 @@
+"""The three doors lead to the same thing, and what is wrong is named."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from common.validation import DataError
+from recipes.neural_style import data, pictures
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return data.load("sample")
+
+
+def test_the_sample_has_everything(sample):
+    assert sample.synthetic and len(sample.content) == 2 and len(sample.frames) == 8
+    assert sample.photograph(None).name == "china"
+    assert [each.name for each in sample.paintings("wood, brush")] == ["woodcut", "brushwork"]
+    upper, lower = sample.selections("china_upper, china_lower")
+    np.testing.assert_allclose(upper + lower, 1, atol=0.01)
+    assert sample.selections(None) is None
+    assert "synthetic" in str(sample.card())
+
+
+def test_a_picture_of_one_s_own_with_the_sample_s_paintings(sample, tmp_path):
+    pictures.save(tmp_path / "me.jpg", sample.photograph("flower").pixels)
+    own = data.load(tmp_path / "me.jpg")
+    assert not own.synthetic and own.photograph(None).name == "me"
+    assert own.paintings(None)[0].name == "brushwork"
+    assert own.paintings(str(tmp_path / "me.jpg"))[0].name == "me"
+
+
+def test_a_folder_of_one_s_own(sample, tmp_path):
+    for kind, name in (("content", "china"), ("styles", "woodcut"), ("masks", "china_upper")):
+        (tmp_path / kind).mkdir()
+        shutil.copy(getattr(sample, kind)[name], tmp_path / kind)
+    (tmp_path / "content" / "broken.jpg").write_bytes(b"")
+    own = data.load(tmp_path)
+    assert list(own.content) == ["china"] and list(own.styles) == ["woodcut"]
+    assert own.report.counts["no picture"] == 1 and "broken.jpg" in own.report.summary()
+    flat = data.load(tmp_path / "styles")
+    assert list(flat.content) == ["woodcut"] and "brushwork" in flat.styles
+
+
+@pytest.mark.parametrize("door, message", [
+    ("sampel", "Did you mean 'sample'"), ("no/such/folder", "is no collection and no file"),
+])  # fmt: skip
+def test_a_wrong_door_is_named(door, message):
+    with pytest.raises(DataError, match=message):
+        data.load(door)
+
+
+@pytest.mark.parametrize("ask, message", [
+    (lambda c: c.paintings("woodcat"), "STYLES: there is no 'woodcat'. Did you mean 'woodcut'"),
+    (lambda c: c.photograph("chna"), "CONTENT: there is no 'chna'. Did you mean 'china'"),
+    (lambda c: c.selections("x.png"), "x.png is no file"),
+])  # fmt: skip
+def test_a_wrong_name_is_named(sample, ask, message):
+    with pytest.raises(DataError, match=message):
+        ask(sample)
