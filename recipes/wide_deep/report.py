@@ -277,7 +277,7 @@ def _paired(data: TableData, found: Found, arm: str) -> metrics.PairedTest:
     return metrics.PairedTest(
         difference=gained, low=gained - half, high=gained + half, n=len(gains),
         p=float(2 * stats.norm.sf(abs(gained) / error)) if error else 1.0,
-        method="normal" + ("" if groups is None else f" over {count:,} groups"),
+        method="normal" + ("" if groups is None else f" over {count} groups"),
     )  # fmt: skip
 
 
