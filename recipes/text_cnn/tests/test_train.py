@@ -42,7 +42,6 @@ def test_channels_are_known_before_a_batch_is_seen(corpus, fold, encoded):
     batches = Batches(encoded, corpus.labels, fold.train, 2, 16, evidence=evidence)
     spec = batches(0).element_spec[0]
     assert spec["evidence"].shape.as_list() == [None, None, 2]
-    assert spec["words"].shape.as_list() == [None, None]
 
 
 def test_batches_hold_sentences_of_about_one_length(corpus, encoded):
