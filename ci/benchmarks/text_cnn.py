@@ -115,7 +115,9 @@ def pipeline(corpus, fold, encoder, encoded, epochs, seed) -> tuple[float, float
     indices = keras.Input((None,), dtype="int32", name="indices")
     tokens = keras.Input(batch_shape=(None,), dtype="int32", name="token_words")
     distinct = keras.layers.Embedding(len(encoder), DIMENSION)(tokens)
-    vectors = keras.ops.take(distinct, indices, axis=0)
+    # A batch may hold nothing but sentences shorter than a window.
+    padded = keras.ops.pad(indices, [[0, 0], [0, max(WINDOWS) - 1]])
+    vectors = keras.ops.take(distinct, padded, axis=0)
     model = _network({"indices": indices, "token_words": tokens}, vectors, classes)
     model.compile(
         FusedAdamW(weight_decay=0.0), "categorical_crossentropy", metrics=["accuracy"],
