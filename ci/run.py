@@ -227,7 +227,8 @@ def judge(job: Job, result: RunResult, before: tuple[int, int] | None) -> str:
         return str(error)
     result.metric = headline
     if name != job.recipe.headline:
-        result.unit = "percent" if name == "accuracy" else "plain"
+        tables = (table for table in job.recipe.tables if table.metric == name)
+        result.unit = next((table.unit for table in tables if table.unit), "plain")
     result.data = metrics["data"]["name"]
     result.synthetic = bool(metrics["data"].get("synthetic"))
     result.published = [
