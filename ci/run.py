@@ -219,16 +219,22 @@ def judge(job: Job, result: RunResult, before: tuple[int, int] | None) -> str:
         metrics = summary.read_metrics(job.folder)
         if before is not None and file_state(job.folder / "metrics.json") == before:
             return "the notebook wrote no metrics.json; the one there is from an earlier run"
-        headline = summary.find_metric(metrics, job.recipe.headline)
+        # A user's data may have another target, whose run says itself what counts.
+        own = metrics["headline"].get("metric", job.recipe.headline)
+        name = job.recipe.headline if floors_hold(job) else own
+        headline = summary.find_metric(metrics, name)
     except ValueError as error:
         return str(error)
     result.metric = headline
+    if name != job.recipe.headline:
+        tables = (table for table in job.recipe.tables if table.metric == name)
+        result.unit = next((table.unit for table in tables if table.unit), "plain")
     result.data = metrics["data"]["name"]
     result.synthetic = bool(metrics["data"].get("synthetic"))
     result.published = [
         PublishedNumber(of=p.of, value=p.scaled, source=p.source)
         for p in job.recipe.published
-        if p.data == headline.get("data", result.data) and p.metric == job.recipe.headline
+        if p.data == headline.get("data", result.data) and p.metric == name
     ]
     if not floors_hold(job):
         say(f"  floors of {job.preset} not checked: {', '.join(job.changed)} changed")
@@ -256,7 +262,7 @@ def report(job: Job, result: RunResult, outcome: Outcome, cell: str) -> None:
     """Say how a run ended; for a failed one, where and why."""
     name = f"{result.recipe} {result.preset}"
     if result.state == "ok":
-        value = f"{job.recipe.headline} {result.value_text}{' %' * (result.unit == 'percent')}"
+        value = f"{result.metric['metric']} {result.value_text}{' %' * (result.unit == 'percent')}"
         say(f"✓ {name} · {value} · {result.minutes:.1f} min · {result.peak_memory_mb:.0f} MB")
         return
     say(f"✗ {name} failed · {cell} · {result.reason}")

@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print a table; exit code 0."""
     parser = argparse.ArgumentParser(prog="python -m ci.benchmarks.text_cnn")
     parser.add_argument("--data", default="mr", help="a published set, or sample")
+    parser.add_argument("--limit", type=int, help="sentences at most")
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=4)
     options = parser.parse_args(arguments)
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     from recipes.text_cnn.text import Encoder
 
     print(device.setup(seed=0))
-    corpus = data.load(options.data)
+    corpus = data.load(options.data, limit=options.limit)
     fold = next(data.folds(corpus, folds=1, validation_fraction=0.0))
     encoder = Encoder.fit(corpus.texts[fold.train], minimum_count=1)
     encoded = encoder.encode(corpus.texts)
@@ -79,7 +80,9 @@ def reference(corpus, fold, encoder, encoded, epochs, seed) -> tuple[float, floa
     keras.utils.set_random_seed(seed)
     longest = int(encoded.lengths.max())
     words = encoded.words[encoded.padded(encoded.tokens, np.arange(len(corpus)), longest)]
-    model = _network(len(encoder), len(corpus.classes), longest)
+    sentences = keras.Input((longest,), dtype="int32", name="words")
+    vectors = keras.layers.Embedding(len(encoder), DIMENSION)(sentences)
+    model = _network({"words": sentences}, vectors, len(corpus.classes))
     model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
     targets = np.eye(len(corpus.classes), dtype="float32")[corpus.labels]
     clock = _Clock()
@@ -109,7 +112,13 @@ def pipeline(corpus, fold, encoder, encoded, epochs, seed) -> tuple[float, float
         Batches(encoded, corpus.labels, rows, classes, size, seed=seed, pieces=False)
         for rows, size in ((fold.train, BATCH), (fold.test, 256))
     )
-    model = _network(len(encoder), classes, None)
+    indices = keras.Input((None,), dtype="int32", name="indices")
+    tokens = keras.Input(batch_shape=(None,), dtype="int32", name="token_words")
+    distinct = keras.layers.Embedding(len(encoder), DIMENSION)(tokens)
+    # A batch may hold nothing but sentences shorter than a window.
+    padded = keras.ops.pad(indices, [[0, 0], [0, max(WINDOWS) - 1]])
+    vectors = keras.ops.take(distinct, padded, axis=0)
+    model = _network({"indices": indices, "token_words": tokens}, vectors, classes)
     model.compile(
         FusedAdamW(weight_decay=0.0), "categorical_crossentropy", metrics=["accuracy"],
         jit_compile=False,
@@ -126,12 +135,10 @@ def pipeline(corpus, fold, encoder, encoded, epochs, seed) -> tuple[float, float
     return len(fold.train) * len(seconds) / sum(seconds), time.perf_counter() - started, correct
 
 
-def _network(vocabulary_size: int, classes: int, width: int | None):
-    """Embedding 128, filters 3, 4, 5 x 128, maximum over time, dropout, softmax."""
+def _network(inputs: dict, vectors, classes: int):
+    """Filters 3, 4, 5 x 128 over vectors of 128, maximum over time, dropout, softmax."""
     import keras
 
-    words = keras.Input((width,), dtype="int32", name="words")
-    vectors = keras.layers.Embedding(vocabulary_size, DIMENSION)(words)
     pooled = [
         keras.layers.GlobalMaxPooling1D()(
             keras.layers.Conv1D(FILTERS, window, activation="relu")(vectors)
@@ -140,7 +147,7 @@ def _network(vocabulary_size: int, classes: int, width: int | None):
     ]
     features = keras.layers.Dropout(0.5)(keras.layers.concatenate(pooled))
     output = keras.layers.Dense(classes, activation="softmax")(features)
-    return keras.Model({"words": words}, output)
+    return keras.Model(inputs, output)
 
 
 def default(corpus, fold, encoder, encoded, epochs, seed) -> tuple[float, float, int]:

@@ -167,6 +167,21 @@ def fake_execute(monkeypatch):
     return seen
 
 
+def test_a_user_s_data_may_have_another_measure(project, tmp_path, monkeypatch, capsys):
+    def execute(source, target, parameters, *, log, **_):
+        record = {"data": "my.csv", "metric": "r2", "variant": "ours", "value": 0.51234}
+        metrics = {"data": {"name": "my.csv"}, "headline": {"metric": "r2", "variant": "ours"}}
+        log.with_name("metrics.json").write_text(json.dumps({**metrics, "metrics": [record]}))
+        return follow.Outcome()
+
+    monkeypatch.setattr("ci.run.execute", execute)
+    usual = ["tiny", "--root", str(project), "-o", str(tmp_path)]
+    assert main([*usual, "-p", "DATA", "my.csv"]) == 0
+    assert "r2 0.512" in capsys.readouterr().out
+    assert main(usual) == 1  # the preset itself must have the recipe's
+    assert "metrics.json has no accuracy" in capsys.readouterr().out
+
+
 def test_floors_are_for_the_preset_as_it_stands(project, tmp_path, fake_execute, capsys):
     usual = ["tiny", "--root", str(project), "-o", str(tmp_path)]
     assert main(usual) == 1

@@ -94,8 +94,10 @@ class Batches:
                 labels = self.labels[rows]
                 yield self.arrays(rows), identity[labels] if hard else labels
 
+        # With an unknown number of channels Keras takes a convolution for a grouped one, and XLA
+        # compiles eight programs for every length of sentence.
         inputs = {
-            name: tf.TensorSpec([None] * array.ndim, array.dtype)
+            name: tf.TensorSpec([None, None, *array.shape[2:]][: array.ndim], array.dtype)
             for name, array in self.arrays(self.rows[:1]).items()
         }
         signature = (inputs, tf.TensorSpec([None, self.classes], tf.float32))

@@ -115,6 +115,8 @@ class SentenceClassifier:
             keras.saving.load_model(folder / f"member_{number}.keras", compile=False)
             for number in range(state["members"])
         ]
+        for member in members:  # else XLA compiles a program for every length of sentence
+            member.jit_compile = keras.backend.backend() == "jax"
         linear = LinearNgrams.load(folder / "linear.npz") if state["linear"] else None
         encoder = Encoder.load(folder / "encoder.json")
         return cls(state["classes"], encoder, members, linear)

@@ -17,6 +17,7 @@ n-grams that each filter likes best, and coloured text.
 from __future__ import annotations
 
 import html
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import keras
@@ -28,6 +29,8 @@ from recipes.text_cnn.linear import LinearNgrams
 from recipes.text_cnn.model import WordConvolution
 from recipes.text_cnn.ngrams import lowered
 from recipes.text_cnn.text import Encoder, chunks, token_lists
+
+TOGETHER = 64  # sentences that go through a network at a time
 
 
 @dataclass(frozen=True)
@@ -102,18 +105,30 @@ class FilterView:
 
     def activations(self, text: str) -> tuple[list[str], list[np.ndarray], list[int]]:
         """Tokens, responses [places, filters] of each window, and the first token of place 0."""
-        tokens = token_lists([text], lower=False)[0]
-        encoded, row = self.encoder.encode([text]), np.array([0])
-        given = encoded.inputs(row)
-        if self.linear:
-            given["evidence"] = encoded.padded(self.linear.token_evidence([text])[0], row)
-        outputs = self.probe({name: given[name] for name in self.inputs})
-        outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+        return next(self.all_activations([text]))
+
+    def all_activations(self, texts) -> Iterator[tuple[list[str], list[np.ndarray], list[int]]]:
+        """The same for each of some texts, in their order; those of one length go together."""
+        texts = list(texts)
+        tokens, encoded = token_lists(texts, lower=False), self.encoder.encode(texts)
+        evidence = np.concatenate(self.linear.token_evidence(texts)) if self.linear else None
         offsets = [-((width - 1) // 2) if self.ours else -width for width in self.widths]
-        responses = [keras.ops.convert_to_numpy(out)[0] for out in outputs]
-        if self.ours and not tokens:  # nothing but padding, masked after the convolution
-            responses = [response * 0 for response in responses]
-        return tokens, responses, offsets
+        found: list[list[np.ndarray]] = [[] for _ in texts]
+        for length in np.unique(encoded.lengths):
+            alike = np.flatnonzero(encoded.lengths == length)
+            for start in range(0, len(alike), TOGETHER):
+                rows = alike[start : start + TOGETHER]
+                given = encoded.inputs(rows)
+                if evidence is not None:
+                    given["evidence"] = encoded.padded(evidence, rows)
+                outputs = self.probe({name: given[name] for name in self.inputs})
+                outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+                for out in map(keras.ops.convert_to_numpy, outputs):
+                    for row, response in zip(rows, out, strict=True):
+                        # Nothing but padding is masked after the convolution.
+                        found[row].append(response * 0 if self.ours and not length else response)
+        for own, responses in zip(tokens, found, strict=True):
+            yield own, responses, offsets
 
     def contributions(self, text: str) -> list[tuple[str, range, np.ndarray]]:
         """What each n-gram adds to the class scores, as (n-gram, its words, float [classes])."""
@@ -152,8 +167,7 @@ class FilterView:
         """
         best: dict[tuple[int, int], dict[str, float]] = {}
         peaks = [np.zeros(layer.filters) for layer in self.windows]
-        for text in texts:
-            tokens, responses, offsets = self.activations(text)
+        for tokens, responses, offsets in self.all_activations(texts):
             for number, (response, offset) in enumerate(zip(responses, offsets, strict=True)):
                 width = self.widths[number]
                 places, values = response.argmax(0), response.max(0)

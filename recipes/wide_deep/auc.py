@@ -57,7 +57,7 @@ def paired_areas(
 
 
 def _name(groups: np.ndarray | None) -> str:
-    return "DeLong" if groups is None else f"Obuchowski over {len(np.unique(groups)):,} groups,"
+    return "DeLong" if groups is None else f"Obuchowski over {len(np.unique(groups))} groups"
 
 
 def _areas(labels, scores: list[np.ndarray], groups=None) -> tuple[np.ndarray, np.ndarray]:

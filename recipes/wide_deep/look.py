@@ -57,13 +57,11 @@ def subgroups(
             own, chance = truth[mask], said[mask]
             if min(own.sum(), (~own).sum()) < FEWEST:
                 continue
-            together = None if data.group is None else data.group[found.rows][mask]
-            if together is not None and (together == together[0]).all():
-                continue
             rows.append({
                 "column": name, "group": str(group), "rows": int(mask.sum()),
                 f"is “{data.classes[1]}”": own.mean(), "predicted so": (chance > 0.5).mean(),
-                "area": area(own, chance, together), "found": (chance[own] > 0.5).mean(),
+                "area": area(own, chance, data.together(found.rows[mask])),
+                "found": (chance[own] > 0.5).mean(),
                 "wrongly taken": (chance[~own] > 0.5).mean(),
             })  # fmt: skip
     return pd.DataFrame(rows)

@@ -43,7 +43,7 @@ def headline(data: TableData, found: Found) -> dict:
 
 def figures(data: TableData, found: Found, arm: str) -> dict[str, metrics.Interval]:
     """Every measure of one arm with its 95 % interval."""
-    truth, said, groups = data.target[found.rows], found.answers[arm], _groups(data, found)
+    truth, said, groups = data.target[found.rows], found.answers[arm], data.together(found.rows)
 
     def bootstrap(function, *arrays):
         return metrics.bootstrap(function, *arrays, groups=groups, n=RESAMPLES)
@@ -52,9 +52,11 @@ def figures(data: TableData, found: Found, arm: str) -> dict[str, metrics.Interv
         return {"r2": bootstrap(r2_score, truth, said), "rmse": bootstrap(_rmse, truth, said)}
     right = said.argmax(1) == truth
     losses = -np.log(np.clip(said[np.arange(len(truth)), truth], 1e-7, 1))
-    counted = metrics.wilson(int(right.sum()), len(right)) if groups is None else None
-    result = {"accuracy": counted or bootstrap(np.mean, right),
-              "log loss": bootstrap(np.mean, losses)}  # fmt: skip
+    result = {
+        "accuracy": metrics.wilson(int(right.sum()), len(right)) if groups is None
+        else bootstrap(np.mean, right),
+        "log loss": bootstrap(np.mean, losses),
+    }  # fmt: skip
     if len(data.classes) > 2:
         return result
     result = {"auc": area(truth == 1, said[:, 1], groups), **result}
@@ -257,7 +259,7 @@ def _paired(data: TableData, found: Found, arm: str) -> metrics.PairedTest:
     truth, own, other = (
         data.target[found.rows], found.answers[found.headline], found.answers[arm]
     )
-    groups = _groups(data, found)
+    groups = data.together(found.rows)
     if len(data.classes) == 2:
         return paired_areas(truth == 1, own[:, 1], other[:, 1], groups)
     if data.classes:
@@ -277,14 +279,8 @@ def _paired(data: TableData, found: Found, arm: str) -> metrics.PairedTest:
     return metrics.PairedTest(
         difference=gained, low=gained - half, high=gained + half, n=len(gains),
         p=float(2 * stats.norm.sf(abs(gained) / error)) if error else 1.0,
-        method="normal" + ("" if groups is None else f" over {count:,} groups"),
+        method="normal" + ("" if groups is None else f" over {count} groups"),
     )  # fmt: skip
-
-
-def _groups(data: TableData, found: Found) -> np.ndarray | None:
-    """Which test rows belong together; None: each stands for itself."""
-    groups = None if data.group is None else data.group[found.rows]
-    return None if groups is None or (groups == groups[0]).all() else groups
 
 
 def _ranked(data: TableData, found: Found, arm: str) -> pd.DataFrame:

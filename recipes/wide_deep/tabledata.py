@@ -66,6 +66,11 @@ class TableData:
         """Row numbers of a part, ascending."""
         return np.flatnonzero(self.split == part)
 
+    def together(self, rows: np.ndarray) -> np.ndarray | None:
+        """Which of some rows are of one group; None where each stands for itself, or all do not."""
+        groups = None if self.group is None else self.group[rows]
+        return None if groups is None or (groups == groups[0]).all() else groups
+
     def card(self) -> DataCard:
         """Rows and classes of each part, and what is known of the whole."""
         parts = [part for part in PARTS if part in self.split]

@@ -56,6 +56,18 @@ def test_filters_are_listed_with_what_they_look_for(request, kind, corpus, fold)
     assert telling & set(table["n-grams"][0].split())
 
 
+@pytest.mark.parametrize("kind", ["classifier", "networks_alone"])
+def test_many_sentences_are_looked_at_as_each_alone(request, kind, corpus, fold):
+    classifier = request.getfixturevalue(kind)
+    view = FilterView(classifier.members[0], classifier.encoder, classifier.linear)
+    texts = [*corpus.texts[fold.test[:9]], "", "good"]
+    for text, (tokens, responses, _) in zip(texts, view.all_activations(texts), strict=True):
+        own, expected, _ = view.activations(text)
+        assert tokens == own
+        for one, other in zip(responses, expected, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-5)
+
+
 def test_markup_in_a_sentence_is_escaped(classifier):
     text = '<script>alert(1)</script> " onmouseover=x <img src=x>'
     html = coloured_html(explain(classifier, text), 1, ["a", "<i>b</i>"])

@@ -36,6 +36,14 @@ def test_every_row_is_in_one_batch_and_the_order_hangs_on_seed_and_epoch(corpus,
     assert len(first) == batches.steps == len(list(batches(0)))
 
 
+def test_channels_are_known_before_a_batch_is_seen(corpus, fold, encoded):
+    """Else Keras hands every convolution to XLA, which compiles it anew for every length."""
+    evidence = np.zeros((len(encoded.tokens), 2), np.float32)
+    batches = Batches(encoded, corpus.labels, fold.train, 2, 16, evidence=evidence)
+    spec = batches(0).element_spec[0]
+    assert spec["evidence"].shape.as_list() == [None, None, 2]
+
+
 def test_batches_hold_sentences_of_about_one_length(corpus, encoded):
     texts = ["word " * length for length in np.random.default_rng(0).integers(1, 60, 500)]
     many = Encoder(["word"]).encode(texts)

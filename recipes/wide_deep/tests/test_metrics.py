@@ -141,7 +141,7 @@ def test_rows_of_one_visit_are_no_independent_rows():
             held[name].append(found.low <= truth <= found.high)
     assert 0.91 <= np.mean(held["visits"]) <= 0.98
     assert np.mean(held["rows"]) < np.mean(held["visits"]) - 0.03
-    assert area(*visits()[:2], visits()[3]).method == "Obuchowski over 60 groups, 95 %"
+    assert area(*visits()[:2], visits()[3]).method == "Obuchowski over 60 groups 95 %"
 
 
 def test_every_row_a_group_is_nearly_delong():

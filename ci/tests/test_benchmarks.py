@@ -1,0 +1,25 @@
+"""Every benchmark runs to its end; what it prints is for people and a quiet machine."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from ci import benchmarks
+
+SMALL = {
+    "text_cnn": ["--data", "sample", "--limit", "400", "--repetitions", "1", "--epochs", "2"],
+    "wide_deep": ["--rows", "600", "--repetitions", "1", "--epochs", "2"],
+}
+
+
+def test_every_benchmark_is_tried():
+    folder = Path(next(iter(benchmarks.__path__)))
+    assert {path.stem for path in folder.glob("*.py")} - {"__init__"} == set(SMALL)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_it_runs(name, capsys):
+    assert importlib.import_module(f"ci.benchmarks.{name}").main(SMALL[name]) == 0
+    printed = capsys.readouterr().out
+    assert "1.00 times" in printed and "repetition 1" in printed
