@@ -166,7 +166,9 @@ def _compare(given: Mapping, expected: Mapping, source: str, tolerance: float) -
 def _plain(values: ArrayLike) -> np.ndarray:
     array = np.asarray(values)
     if array.dtype.kind in "OS":  # TensorFlow's strings are bytes
-        texts = [v.decode("utf-8") if isinstance(v, bytes) else str(v) for v in array.ravel()]
+        # Not all bytes are text: a file's come through as they are.
+        texts = [v.decode("utf-8", "surrogateescape") if isinstance(v, bytes) else str(v)
+                 for v in array.ravel()]  # fmt: skip
         return np.array(texts, dtype=str).reshape(array.shape)
     return array
 

@@ -118,7 +118,8 @@ def _woodcut(size: int, random) -> np.ndarray:
             if step == 0:
                 corners = [(size + 8, size + 8), (-8, size + 8)]
                 colour = _shade(palette[row % len(palette)], random, 5)
-                cv2.fillPoly(canvas, [np.round(np.vstack([edge, corners])).astype(np.int32)], colour)
+                shape = np.round(np.vstack([edge, corners])).astype(np.int32)
+                cv2.fillPoly(canvas, [shape], colour)
             thick = max(1, round(size * (0.008 if step == 0 else 0.002)))
             cv2.polylines(canvas, [np.round(edge * 8).astype(np.int32)], False, (24, 40, 66), thick,
                           cv2.LINE_AA, shift=3)  # fmt: skip

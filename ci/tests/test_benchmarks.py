@@ -8,6 +8,8 @@ import pytest
 from ci import benchmarks
 
 SMALL = {
+    "neural_style": ["--sizes", "64", "--repetitions", "1", "--steps", "1", "--loss-steps", "2",
+                     "--last-block", "1"],
     "text_cnn": ["--data", "sample", "--limit", "400", "--repetitions", "1", "--epochs", "2"],
     "wide_deep": ["--rows", "600", "--repetitions", "1", "--epochs", "2"],
 }

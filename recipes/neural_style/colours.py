@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 import cv2
 import numpy as np
+from scipy import linalg
 
 Space = Literal["yuv", "ycrcb", "lab", "luv"]
 _CODES = {
@@ -40,7 +41,24 @@ def with_colours_of(pixels: np.ndarray, photograph: np.ndarray, space: Space = "
 
 
 def matched(painting: np.ndarray, photograph: np.ndarray) -> np.ndarray:
-    """The painting in the photograph's colours: each channel's histogram becomes the other's.
+    """The painting in the photograph's colours: a linear map of its colours gives them the other's
+    mean and covariance (section 3.1, with the symmetric square root: no hue turns about).
+
+    Args:
+        painting, photograph: float32 [height, width, 3], RGB from 0 to 1, of any sizes.
+    """
+    own, wanted = (each.reshape(-1, 3).astype(np.float64) for each in (painting, photograph))
+    spread, goal = (np.cov(each.T) + 1e-6 * np.eye(3) for each in (own, wanted))
+    # The map that moves colours least (Pitie and Kokaram 2007): A S A = G, A symmetric.
+    root = np.real(linalg.sqrtm(spread))
+    back = np.linalg.inv(root)
+    change = back @ np.real(linalg.sqrtm(root @ goal @ root)) @ back
+    moved = (own - own.mean(axis=0)) @ change + wanted.mean(axis=0)
+    return np.clip(moved, 0, 1).reshape(painting.shape).astype(np.float32)
+
+
+def histogram_matched(painting: np.ndarray, photograph: np.ndarray) -> np.ndarray:
+    """Each channel of the painting with the histogram of the photograph's; hues may turn about.
 
     Args:
         painting, photograph: float32 [height, width, 3], of any sizes.

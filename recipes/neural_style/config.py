@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from pydantic import Field, ValidationError, field_validator
 
 from common import parameters

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,14 +13,14 @@ import pandas as pd
 
 from common import datasets, files
 from common.card import DataCard
+from common.download import sha256_of
 from common.validation import DataError, Report
 from data_scripts import sample_neural_style
-from recipes.neural_style import pictures
+from recipes.neural_style import pictures, video
 from recipes.neural_style.pictures import Picture
 
 PUBLISHED = ("style",)
 KINDS = ("content", "styles", "masks", "frames")
-FILMS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
 
 
 @dataclass(frozen=True)
@@ -45,23 +47,48 @@ class Collection:
     citation: str = ""
 
     def photograph(self, wanted: str | None) -> Picture:
-        """The content named, or the first; a path to a file does as well."""
-        if not self.content:
+        """The content named, or the first; a path to a file does as well. Of a film a frame."""
+        if not self.content and not wanted and self.frames:
+            return Picture("frame 1", video.read_frames(self.frames, 2)[0])
+        if not self.content and not wanted:
             raise DataError(f"{self.name} has no photograph; put one into its folder content.")
         return pictures.read(_found("CONTENT", wanted or next(iter(self.content)), self.content))
 
-    def paintings(self, wanted: str | None) -> list[Picture]:
-        """The styles named, separated by commas, or the first."""
-        names = _listed(wanted) or list(self.styles)[:1]
-        if not names:
+    def paintings(self, wanted: str | None) -> tuple[list[Picture], list[float]]:
+        """The styles named, separated by commas, or the first; and what each counts.
+
+        Args:
+            wanted: "starry, scream", or with shares "starry=0.7, scream=0.3".
+
+        Raises:
+            DataError: an unknown name, or a share that is no number of 0 or more.
+        """
+        parts = _listed(wanted) or list(self.styles)[:1]
+        if not parts:
             raise DataError(f"{self.name} has no painting; name one in STYLES by its path.")
-        return [pictures.read(_found("STYLES", name, self.styles)) for name in names]
+        found, shares = [], []
+        for part in parts:
+            name, _, share = (piece.strip() for piece in part.partition("="))
+            if not re.fullmatch(r"\d*\.?\d*", share) or share == ".":
+                raise DataError(f"STYLES: the share {share!r} of {name} is no number of 0 or more.")
+            found.append(pictures.read(_found("STYLES", name, self.styles)))
+            shares.append(float(share or 1))
+        return found, shares
 
     def selections(self, wanted: str | None) -> list | None:
         """The masks named, separated by commas; None for none."""
         names = _listed(wanted)
         found = [pictures.read_mask(_found("MASKS", name, self.masks)) for name in names]
         return found or None
+
+    def __len__(self) -> int:
+        return sum(len(getattr(self, kind)) for kind in KINDS)
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over the bytes of every file."""
+        paths = [*self.content.values(), *self.styles.values(), *self.masks.values(), *self.frames]
+        return hashlib.sha256("".join(map(sha256_of, paths)).encode()).hexdigest()
 
     def card(self) -> DataCard:
         """How many of what, and their terms."""
@@ -127,7 +154,7 @@ def sample() -> Path:
 
 def _file(path: Path) -> Collection:
     report = Report(str(path))
-    if path.suffix.lower() in FILMS:
+    if path.suffix.lower() in video.SUFFIXES:
         return Collection(path.name, False, {}, {}, {}, [path], report, licence="yours")
     pictures.read(path)  # says at once what is wrong with it
     return Collection(path.name, False, {path.stem: path}, {}, {}, [], report, licence="yours")

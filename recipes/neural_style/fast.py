@@ -17,6 +17,7 @@ from keras import ops
 
 from common import training
 from common.history import History
+from common.validation import DataError
 from recipes.neural_style import losses, pictures
 from recipes.neural_style.objective import shares_of
 from recipes.neural_style.pictures import fitted, resized
@@ -71,6 +72,31 @@ def transformer(filters: int = 32, residual: int = 5) -> keras.Model:
     x = ReflectionPadding(4, name="last_padding")(x)
     x = keras.layers.Conv2D(3, 9, activation="sigmoid", dtype="float32", name="paint")(x)
     return keras.Model(photographs, x, name="transformer")
+
+
+def photographs(folder: str | Path, side: int) -> list[np.ndarray]:
+    """Every picture of a folder and its folders, uint8, the shorter side at most twice `side`.
+
+    Raises:
+        DataError: none that can be read, or none of at least `side` pixels.
+    """
+    found = []
+    for path in sorted(Path(folder).rglob("*")):
+        if path.suffix.lower() not in pictures.SUFFIXES or not path.is_file():
+            continue
+        try:
+            pixels = pictures.read(path).pixels
+        except DataError as error:
+            print(f"left out: {error}")
+            continue
+        height, width = pixels.shape[:2]
+        if min(height, width) >= side:
+            shrunk = min(1.0, 2 * side / min(height, width))
+            pixels = resized(pixels, round(height * shrunk), round(width * shrunk))
+            found.append(pictures.as_bytes(pixels))
+    if not found:
+        raise DataError(f"{folder} holds no picture of at least {side} x {side} pixels.")
+    return found
 
 
 class Lesson(keras.Model):
@@ -190,20 +216,6 @@ def apply(network: keras.Model, pixels: np.ndarray) -> np.ndarray:
     padded = np.pad(pixels, ((0, down), (0, right), (0, 0)), mode="edge")
     made = ops.convert_to_numpy(network(padded[None], training=False))[0]
     return made[:height, :width]
-
-
-def apply_to_folder(
-    network: keras.Model, folder: Path, output: Path, longest: int | None = None,
-    log: Callable[[str], None] = print,
-) -> int:  # fmt: skip
-    """Every picture of a folder in the network's style, as PNG; how many there were."""
-    paths = pictures.listed(folder)
-    for path in paths:
-        pixels = pictures.read(path).pixels
-        if longest:
-            pixels = resized(pixels, *fitted(pixels.shape[:2], longest))
-        log(str(pictures.save(output / f"{path.stem}.png", apply(network, pixels))))
-    return len(paths)
 
 
 def _mean(zeros, values):

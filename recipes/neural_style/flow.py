@@ -19,16 +19,15 @@ def motion(frame: np.ndarray, other: np.ndarray) -> np.ndarray:
     Returns:
         float32 [height, width, 2], pixels to the right and down.
     """
-    grey = [
-        np.round(255 * cv2.cvtColor(np.ascontiguousarray(each), cv2.COLOR_RGB2GRAY)).astype(np.uint8)
-        for each in (frame, other)
-    ]
+    light = [cv2.cvtColor(np.ascontiguousarray(each), cv2.COLOR_RGB2GRAY)
+             for each in (frame, other)]  # fmt: skip
+    grey = [np.round(255 * each).astype(np.uint8) for each in light]
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     return search.calc(*grey, None)
 
 
 def warped(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """A picture [height, width(, channels)] fetched from where `flow` says each pixel lies in it."""
+    """A picture [height, width(, channels)] fetched from where `flow` says its pixels lie."""
     height, width = flow.shape[:2]
     y, x = np.mgrid[:height, :width].astype(np.float32)
     return cv2.remap(np.ascontiguousarray(picture), x + flow[..., 0], y + flow[..., 1],
@@ -82,15 +81,31 @@ def flicker(pictures: list[np.ndarray], frames: list[np.ndarray]) -> float:
     carried along by the motion of the film's frames, where that is to be believed.
 
     Raises:
+        ValueError: see `differences`.
+    """
+    return root_mean(*differences(pictures, frames))
+
+
+def differences(
+    pictures: list[np.ndarray], frames: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of each pair of neighbours the sum of squared differences, and of how many numbers.
+
+    Raises:
         ValueError: fewer than two pictures, or not as many as frames.
     """
     if len(pictures) != len(frames) or len(frames) < 2:
         raise ValueError(f"{len(pictures)} pictures of {len(frames)} frames; give at least two and "
                          "as many of each.")
-    total = count = 0.0
+    totals, counts = [], []
     for k in range(1, len(frames)):
         back = motion(frames[k], frames[k - 1])
         sure = trust(back, motion(frames[k - 1], frames[k]))[..., None]
-        total += float(np.sum(sure * (pictures[k] - warped(pictures[k - 1], back)) ** 2))
-        count += 3 * float(sure.sum())
-    return float(np.sqrt(total / max(count, 1.0)))
+        totals.append(float(np.sum(sure * (pictures[k] - warped(pictures[k - 1], back)) ** 2)))
+        counts.append(3 * float(sure.sum()))
+    return np.array(totals), np.array(counts)
+
+
+def root_mean(totals: np.ndarray, counts: np.ndarray) -> float:
+    """Of sums of squares."""
+    return float(np.sqrt(np.sum(totals) / max(np.sum(counts), 1.0)))

@@ -69,7 +69,7 @@ def content(features, targets, scaling: ContentScaling = "mean"):
         ValueError: an unknown scaling.
     """
     if scaling not in get_args(ContentScaling):
-        raise ValueError(f"scaling={scaling!r}; choose one of {', '.join(get_args(ContentScaling))}.")
+        raise ValueError(f"scaling={scaling!r}; choose {', '.join(get_args(ContentScaling))}.")
     _, height, width, filters = features.shape
     entries = height * width * filters
     factor = {"mean": 1 / entries, "half_sum": 0.5, "root": 0.5 / entries**0.5}[scaling]

@@ -5,23 +5,24 @@ from __future__ import annotations
 import keras
 import psutil
 
-from recipes.neural_style.features import VGG_LAYERS
 from recipes.neural_style.pictures import fitted
 
-# Of the features of all layers, in float32: they are kept for the gradient, and beside them the
-# gradient of a layer or two and what the convolutions work in. Measured, see tests and README.
-FACTOR, BASE_MB = 2.6, 250.0
+# Peak of a process over the float32 or bfloat16 features of all layers: they are kept for the
+# gradient, beside them that of a layer or two and what the convolutions work in. Measured from 256
+# to 1024 pixels with TensorFlow on a CPU; tests/test_memory.py measures one size again.
+FACTORS, BASE_MB = {4: 2.4, 2: 4.0}, 60.0
 
 
 def estimate_mb(extractor: keras.Model, height: int, width: int) -> float:
     """Memory of one step beyond what the process holds already, in MB (2**20 bytes)."""
-    values = 0
+    values, shrunk = 0, 1
     for layer in extractor.layers:
-        if layer.name in VGG_LAYERS:
-            shrunk = 2 ** (int(layer.name[5]) - 1)
+        if isinstance(layer, keras.layers.Conv2D):
             values += (height // shrunk) * (width // shrunk) * layer.filters
+        elif hasattr(layer, "pool_size"):
+            shrunk *= 2
     size = 2 if extractor.layers[-1].compute_dtype in ("bfloat16", "float16") else 4
-    return BASE_MB + FACTOR * size * values / 2**20
+    return BASE_MB + FACTORS[size] * size * values / 2**20
 
 
 def available_mb() -> float:
@@ -30,7 +31,11 @@ def available_mb() -> float:
 
 
 def check(
-    extractor: keras.Model, shape: tuple[int, int], longest: int, limit_mb: float | None = None
+    extractor: keras.Model,
+    shape: tuple[int, int],
+    longest: int,
+    tile: int | None = None,
+    limit_mb: float | None = None,
 ) -> float:
     """Refuse a size that will not fit.
 
@@ -38,6 +43,7 @@ def check(
         extractor: from `features.py`.
         shape: height and width of the photograph, for its proportion.
         longest: the longer side wanted.
+        tile: longer side of the pieces that it is worked at in; None takes it whole.
         limit_mb: None takes what is free now.
 
     Returns:
@@ -48,12 +54,14 @@ def check(
     """
     limit = available_mb() if limit_mb is None else limit_mb
     needed = estimate_mb(extractor, *fitted(shape, longest))
+    if tile is not None and longest > tile:
+        needed = estimate_mb(extractor, tile, tile)
     if needed > limit:
         fits = longest
         while fits > 64 and estimate_mb(extractor, *fitted(shape, fits)) > limit:
             fits -= 16
         raise MemoryError(
             f"SIZE={longest} needs about {needed:,.0f} MB and {limit:,.0f} MB are free. The "
-            f"largest that fits is SIZE={fits}; or set TILE, which needs less and takes longer."
+            f"largest that fits is SIZE={fits}; or set tile, which needs less and takes longer."
         )
     return needed

@@ -86,6 +86,6 @@ def _segment(objective: Objective, iterations: int) -> int:
 def _finite(loss: float, step: int) -> float:
     if not np.isfinite(loss):
         raise FloatingPointError(
-            f"The loss is {loss} in step {step + 1}: take a smaller LEARNING_RATE or smaller weights."
+            f"The loss is {loss} in step {step + 1}: take a smaller learning_rate or weights."
         )
     return loss

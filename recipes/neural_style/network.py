@@ -14,8 +14,9 @@ from common import datasets
 from common.download import sha256_of
 from common.validation import DataError
 from recipes.neural_style import features, small
+from recipes.neural_style.settings import Settings
 
-NAMES = ("auto", "vgg19", "vgg19_to_block3", "small", "random")
+NAMES = ("auto", "vgg19", "vgg19_to_block3", "small", "random_filters")
 KERAS_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
 # Gatys 2016, section 3; and the same idea where the network ends after its third block.
 WHOLE = ({"block4_conv2": 1.0}, {f"block{k}_conv1": 1.0 for k in range(1, 6)})
@@ -23,6 +24,7 @@ TO_BLOCK3 = (
     {"block3_conv2": 1.0},
     {"block1_conv1": 1.0, "block2_conv1": 1.0, "block3_conv1": 1.0, "block3_conv4": 1.0},
 )
+FILTERS = ({"scale3": 1.0}, {f"scale{k}": 1.0 for k in range(1, 6)})
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,38 @@ class Network:
     style_layers: dict[str, float]
     file: Path | None = None
 
+    def fill(self, settings: Settings) -> Settings:
+        """The settings with this network's own layers where they name none.
+
+        Raises:
+            DataError: they name a layer that it has not.
+        """
+        asked = {layer: kind for kind in ("content_layers", "style_layers")
+                 for layer in getattr(settings, kind)}  # fmt: skip
+        for layer, kind in asked.items():
+            if layer in self.layers:
+                continue
+            near = get_close_matches(layer, self.layers, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise DataError(f"{kind}: {self.name} has no {layer}.{hint} It has "
+                            f"{', '.join(self.layers)}.")
+        return settings.model_copy(update={
+            "content_layers": settings.content_layers or self.content_layers,
+            "style_layers": settings.style_layers or self.style_layers,
+        })  # fmt: skip
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of all its layers."""
+        if self.name == "random_filters":
+            return tuple(self.style_layers)
+        last = max(features.VGG_LAYERS.index(name) for name in self.style_layers)
+        return features.VGG_LAYERS[: last + 1]
+
     def extractor(self, layers: list[str], pooling: str = "average") -> keras.Model:
         """From pictures to the features of these layers; see `features.vgg`."""
-        if self.name == "random":
-            return features.vgg19(layers, None, pooling)
+        if self.name == "random_filters":
+            return features.random_filters()
         if self.name == "small":
             return small.load(layers, pooling)
         return features.vgg19(layers, features.read_kernels(self.file or _fetched()), pooling)
@@ -59,8 +89,9 @@ def find(weights: str) -> Network:
     Args:
         weights: "vgg19" (the whole one; fetched by Keras the first time, 80 MB),
             "vgg19_to_block3" (its first three blocks, from the mirror), "small" (in this folder, no
-            network), "random", the path of a file of VGG-19's weights; or "auto": the best of these
-            that is here already, without asking a network.
+            network), "random_filters" (without any training, to compare with), the path of a file
+            of VGG-19's weights; or "auto": the best of these that is here already, without asking a
+            network.
 
     Raises:
         DataError: an unknown name or file.
@@ -82,8 +113,8 @@ def find(weights: str) -> Network:
         return Network("small", "the small network of this folder, taught by VGG-19: "
                        'WEIGHTS = "vgg19" gives finer pictures and fetches 80 MB',
                        sha256_of(small.WEIGHTS), *TO_BLOCK3, small.WEIGHTS)  # fmt: skip
-    if weights == "random":
-        return Network("random", "VGG-19 with random weights, for measuring speed", "random", *WHOLE)
+    if weights == "random_filters":
+        return Network(weights, "random filters at five scales, never taught", weights, *FILTERS)
     path = Path(weights).expanduser()
     if not path.is_file():
         near = get_close_matches(weights, NAMES, n=1)

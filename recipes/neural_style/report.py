@@ -1,19 +1,24 @@
-"""What came of it, in numbers and pictures: the notebook's evaluation cells."""
+"""What came of it, in numbers and words: the notebook's evaluation cells."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from keras import ops
-from matplotlib.figure import Figure
 
-from common import plots
-from recipes.neural_style import stylise
+from common import export, metrics
+from recipes.neural_style import colours, flow, targets
+from recipes.neural_style.data import Collection
+from recipes.neural_style.one_pass import Taught
 from recipes.neural_style.pictures import resized
-from recipes.neural_style.stylise import Made, Studio, Wish
+from recipes.neural_style.stylise import Studio
+from recipes.neural_style.targets import Wish
+from recipes.neural_style.video import Film
+
+OURS, RECOLOURED, PHOTOGRAPH = "ours", "colours alone", "photograph"
+HELD, ALONE = "film held together", "film frame by frame"
 
 
 def similarity(pixels: np.ndarray, photograph: np.ndarray) -> float:
@@ -32,66 +37,182 @@ def similarity(pixels: np.ndarray, photograph: np.ndarray) -> float:
     return float(tf.image.ssim(*light, max_val=1.0)[0])
 
 
-def distances(studio: Studio, wish: Wish, pictures: dict[str, np.ndarray]) -> pd.DataFrame:
+def distances(studio: Studio, wish: Wish, made: dict[str, np.ndarray]) -> pd.DataFrame:
     """How far pictures are from photograph and painting, on one scale.
 
     Args:
         studio, wish: whose losses measure.
-        pictures: by name, of one size.
+        made: pictures by name, of one size.
 
     Returns:
-        A row a picture: "content" and "style" losses before their weights, and "SSIM" to the
-        photograph.
+        A row a picture: "content" and "style" losses before their weights; "style left", the style
+        loss over that of the photograph itself; "similarity" to the photograph.
     """
-    height, width = next(iter(pictures.values())).shape[:2]
+    height, width = next(iter(made.values())).shape[:2]
     model = studio.objective(height, width, len(wish.masks or [0]))
-    stylise.set_targets(model, wish, studio.settings)
+    targets.set_targets(model, wish, studio.settings)
+
+    def measured(pixels):
+        return list(map(float, ops.convert_to_numpy(model.losses_of(pixels[None]))[:2]))
+
+    photograph = resized(wish.content, height, width)
+    untouched = measured(photograph)[1]
     rows = {}
-    for name, pixels in pictures.items():
-        content, style, *_ = map(float, ops.convert_to_numpy(model.losses_of(pixels[None])))
-        rows[name] = {"content": content, "style": style}
-        if wish.content is not None:
-            rows[name]["SSIM"] = similarity(pixels, wish.content)
+    for name, pixels in made.items():
+        content, style = measured(pixels)
+        rows[name] = {"content": content, "style": style, "style left": style / untouched,
+                      "similarity": similarity(pixels, photograph)}  # fmt: skip
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("picture")
 
 
-def curve(made: Made) -> Figure:
-    """The losses step by step; a new size begins at each dotted line."""
-    figure, axis = plt.subplots(figsize=(7, 3.6), layout="constrained")
-    for name in ("total", "content", "style"):
-        axis.plot(made.curve["step"], made.curve[name], label=name)
-    sizes = made.curve["size"].to_numpy()
-    for place in np.flatnonzero(np.diff(sizes)):
-        axis.axvline(made.curve["step"].iloc[place] + 0.5, color=plots.GREY, linestyle=":")
-    axis.set(title="Losses, before their weights but for the total", xlabel="step", ylabel="loss",
-             yscale="log")  # fmt: skip
-    axis.legend()
-    plt.close(figure)
-    return figure
+def compare(
+    studio: Studio, photograph: np.ndarray, paintings: dict[str, np.ndarray],
+    made: dict[str, np.ndarray],
+) -> pd.DataFrame:  # fmt: skip
+    """`distances` for every painting: ours, and the photograph in the painting's colours alone.
+
+    Args:
+        studio: whose losses measure.
+        photograph: float32 [height, width, 3].
+        paintings, made: by the paintings' names.
+
+    Returns:
+        A row for each painting and arm.
+    """
+    frames = []
+    for name, pixels in made.items():
+        painting, plain = paintings[name], resized(photograph, *pixels.shape[:2])
+        arms = {OURS: pixels, RECOLOURED: colours.matched(plain, painting), PHOTOGRAPH: plain}
+        frames.append(distances(studio, Wish(photograph, [painting]), arms))
+    return pd.concat(frames, keys=list(made), names=["painting", "arm"])
 
 
-def sheet(
-    pictures: dict[str, np.ndarray], columns: int = 4, title: str = "", width: float = 10.0
-) -> Figure:
-    """Pictures beside each other, each under its name."""
-    columns = min(columns, len(pictures))
-    rows = -(-len(pictures) // columns)
-    height, across = next(iter(pictures.values())).shape[:2]
-    tall = width / columns * height / across + 0.35
-    figure, axes = plt.subplots(rows, columns, figsize=(width, rows * tall + (0.4 if title else 0)),
-                                layout="constrained", squeeze=False)  # fmt: skip
-    for axis in axes.flat:
-        axis.axis("off")
-    for axis, (name, pixels) in zip(axes.flat, pictures.items(), strict=False):
-        axis.imshow(np.clip(pixels, 0, 1), interpolation="lanczos")
-        axis.set_title(name, fontsize=10, loc="center")
-    if title:
-        figure.suptitle(title)
-    plt.close(figure)
-    return figure
+def measure(data: Collection, compared: pd.DataFrame, seeds: list[int]) -> list[dict]:
+    """The means over the paintings as records for metrics.json.
+
+    Args:
+        compared: from `compare`.
+    """
+    records = []
+    for arm in (OURS, RECOLOURED):
+        for name in ("style left", "similarity"):
+            values = compared.xs(arm, level="arm")[name].to_numpy()
+            found = metrics.mean_over_folds(values) if len(values) > 1 else None
+            records.append(_record(data, arm, name, values.mean(), len(values),
+                                   seeds if arm == OURS else [], found))  # fmt: skip
+    return records
 
 
-def picture(figure: Figure, output_dir: str | Path) -> Figure:
-    """The same figure, also as OUTPUT_DIR/picture.png."""
-    figure.savefig(Path(output_dir) / "picture.png", dpi=110)
-    return figure
+def measure_film(
+    data: Collection, studio: Studio, wish: Wish, held: Film, alone: Film, seeds: list[int]
+) -> list[dict]:
+    """A film's flicker and style, as records for metrics.json.
+
+    Args:
+        studio, wish: whose losses measure; the wish's content is not read.
+        held, alone: the same frames, held together and one by one.
+    """
+    pairs = {name: flow.differences(film.made, film.frames)
+             for name, film in ((HELD, held), (ALONE, alone))}  # fmt: skip
+    records, count = [], len(held.frames) - 1
+    for name, film in ((HELD, held), (ALONE, alone)):
+        value = flow.root_mean(*pairs[name])
+        found = metrics.bootstrap(flow.root_mean, *pairs[name]) if count > 2 else None
+        records.append(_record(data, name, "flicker", value, count, seeds, found))
+        left = [
+            distances(studio, Wish(frame, wish.styles), {"": pixels})["style left"].iloc[0]
+            for frame, pixels in zip(film.frames, film.made, strict=True)
+        ]
+        found = metrics.mean_over_folds(left)
+        records.append(_record(data, name, "style left", np.mean(left), len(left), seeds, found))
+
+    def ratio(*columns):
+        return flow.root_mean(*columns[2:]) / max(flow.root_mean(*columns[:2]), 1e-9)
+
+    columns = [*pairs[HELD], *pairs[ALONE]]
+    found = metrics.bootstrap(ratio, *columns) if count > 2 else None
+    records.append(_record(data, HELD, "times less flicker", ratio(*columns), count, seeds, found))
+    return records
+
+
+def _record(data, variant, metric, value, n, seeds, found: metrics.Interval | None) -> dict:
+    bounds = {"low": found.low, "high": found.high, "interval": found.method} if found else {}
+    return {"data": data.name, "variant": variant, "metric": metric, "value": float(value),
+            "n": n, "seeds": seeds, **bounds}  # fmt: skip
+
+
+def table(records: list[dict]) -> pd.DataFrame:
+    """A row for each arm, a column for each measure, with 95 % intervals."""
+    frame = pd.DataFrame(records)
+    frame["shown"] = [
+        f"{r['value']:.3g} ({r['low']:.3g} to {r['high']:.3g})" if "low" in r
+        else f"{r['value']:.3g}" for r in records
+    ]  # fmt: skip
+    order = list(dict.fromkeys(frame["variant"])), list(dict.fromkeys(frame["metric"]))
+    shown = frame.pivot(index="variant", columns="metric", values="shown")
+    return shown.reindex(index=order[0], columns=order[1]).fillna("")
+
+
+def verdict(data: Collection, records: list[dict]) -> str:
+    """The same in words."""
+    value = {(r["variant"], r["metric"]): r["value"] for r in records}
+    count = next(r["n"] for r in records)
+    lines = [
+        f"Over {count} painting(s){' (synthetic)' if data.synthetic else ''}, "
+        f"{value[OURS, 'style left']:.1%} of the photograph's distance in style is left; "
+        f"colours alone leave {value[RECOLOURED, 'style left']:.0%}. Similarity to the photograph "
+        f"is {value[OURS, 'similarity']:.2f}."
+    ]
+    if (HELD, "flicker") in value:
+        lines.append(
+            f"Held together, the film flickers {value[HELD, 'times less flicker']:.1f} times less "
+            f"than frame by frame, with {value[HELD, 'style left']:.1%} of the distance in style "
+            f"left against {value[ALONE, 'style left']:.1%}."
+        )
+    return "\n".join(lines)
+
+
+def export_network(
+    taught: Taught, example: np.ndarray, data: Collection, recorded: dict, output_dir: str | Path
+) -> Path:
+    """Export a one-pass network as a SavedModel, checked on a picture, with a card beside it.
+
+    Returns:
+        The folder of the new version, OUTPUT_DIR/export/<n>.
+
+    Raises:
+        RuntimeError: Keras runs on another backend than TensorFlow.
+    """
+    folder = taught.export(Path(output_dir) / "export", example)
+    export.model_card(
+        folder.parent,
+        title=f"One style in one pass, taught on {data.name}",
+        task="Paints any picture in one style, in one pass.",
+        inputs="`picture`: string [], the bytes of a JPEG or PNG file",
+        outputs="`pixels`: uint8 [height, width, 3]; `jpeg`: string [], the bytes of a file",
+        limits=[
+            "Taught for minutes on a few photographs: it shows the way, not the best there is.",
+            "The numbers below are of pictures made step by step, not of this network.",
+            "The style is that of one painting; whose it is decides what its pictures may be "
+            "used for.",
+        ],
+        record=recorded,
+    )
+    return folder
+
+
+def summary(data: Collection, recorded: dict, output_dir: str | Path) -> None:
+    """The run's last words."""
+    from common.history import duration
+
+    folder = Path(output_dir)
+    print(f"{data.name}: done in {duration(recorded['seconds'])}, "
+          f"{recorded['peak_memory_mb'] / 1024:.1f} GB of memory at most.")
+    print(verdict(data, recorded["metrics"]))
+    for name, what in (
+        ("picture.png", "the first picture"), ("pictures", "all pictures, finished and begun"),
+        ("film.gif", "the film"), ("fast", "the network that gives its style in one pass"),
+        ("export", "the same for serving"), ("metrics.json", "the numbers"),
+    ):  # fmt: skip
+        if (folder / name).exists():
+            print(f"  {folder / name}: {what}")

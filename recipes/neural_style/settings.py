@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Optimizer = Literal["adam", "lbfgs"]
 Start = Literal["content", "style", "noise"]
-# The painting's; the photograph's colour on the painting's light; the painting recoloured first.
-Colours = Literal["style", "content", "matched"]
+# The painting's; the photograph's colour on the painting's light; the painting recoloured first, by
+# a linear map or channel by channel.
+Colours = Literal["style", "content", "matched", "histogram"]
 
 
 class Settings(BaseModel):

@@ -101,15 +101,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     from common import datasets, device, training
-    from recipes.neural_style import pictures
+    from recipes.neural_style import fast
 
     print(device.setup(seed=options.seed))
-    paths = sorted(
-        path for path in options.photographs.rglob("*") if path.suffix.lower() in pictures.SUFFIXES
-    )
-    photographs = [pictures.as_bytes(pictures.read(path).pixels) for path in paths]
-    held = photographs[::20]
-    photographs = [each for k, each in enumerate(photographs) if k % 20]
+    found = fast.photographs(options.photographs, SIZE)
+    held, photographs = found[::20], [each for k, each in enumerate(found) if k % 20]
     print(f"{len(photographs):,} photographs to learn from, {len(held)} held out")
     kernels = features.read_kernels(
         datasets.load("vgg19_to_block3") / "vgg19_to_block3_conv4.npz"
@@ -132,7 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
     batch = np.concatenate([Crops(held, 8, options.seed, 10**6)[k][0] for k in range(8)])
     errors = ops.convert_to_numpy(lesson(batch)).mean(axis=0)
     for name, error in zip(TAUGHT, errors, strict=True):
-        print(f"{name}: {1 - error:.1%} of the variance of VGG-19's features on held-out photographs")
+        print(f"{name}: {1 - error:.1%} of the variance of VGG-19's features, held out")
     arrays = {
         f"{layer.name}/{kind}": values.astype(np.float16)
         for layer in pupil.layers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -17,57 +16,17 @@ from keras import ops
 from common import files
 from common.history import duration
 from common.validation import DataError
-from recipes.neural_style import colours, losses, minimise, objective, tiles
+from recipes.neural_style import colours, losses, minimise, objective, targets, tiles
 from recipes.neural_style.objective import Objective
 from recipes.neural_style.pictures import fitted, resized, save
 from recipes.neural_style.settings import Settings
+from recipes.neural_style.targets import Wish
 from recipes.neural_style.tiles import TiledObjective, reach
 
 LINES = 10  # of progress in a run
 KEEP_EVERY = 20.0  # seconds between two checkpoints
-CODE = tuple(Path(module.__file__) for module in (colours, losses, minimise, objective, tiles))
-CODE += (Path(__file__),)
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is to be made of what.
-
-    Attributes:
-        content: float32 [height, width, 3] from 0 to 1; None makes a texture.
-        styles: pictures, float32 from 0 to 1, of any size.
-        shares: what each style counts; without masks their mixture is made. Need not sum to 1.
-        masks: float32 [height, width] each, of any size: where each style goes; None everywhere.
-    """
-
-    content: np.ndarray | None
-    styles: list[np.ndarray]
-    shares: list[float] | None = None
-    masks: list[np.ndarray] | None = None
-
-    def __post_init__(self):
-        shares = self.shares
-        if not self.styles:
-            raise DataError("No style is named: STYLES must name at least one picture.")
-        if shares is not None and (len(shares) != len(self.styles) or min(shares) < 0
-                                   or sum(shares) <= 0):
-            raise DataError(f"{len(shares)} shares {shares} for {len(self.styles)} styles: give "
-                            "one each, 0 or more, not all 0.")
-        if self.masks is not None and len(self.masks) != len(self.styles):
-            raise DataError(f"{len(self.masks)} masks for {len(self.styles)} styles: give each "
-                            "style a mask of its own.")
-
-    def digest(self) -> list:
-        """What a result hangs on."""
-        everything = [self.content, *self.styles, *(self.masks or [])]
-        return [
-            None if each is None else [each.shape, digest(each)] for each in everything
-        ] + [self.shares]
-
-
-def digest(array: np.ndarray) -> str:
-    """sha256 of an array's bytes."""
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+MODULES = (colours, losses, minimise, objective, targets, tiles)
+CODE = (*(Path(module.__file__) for module in MODULES), Path(__file__))
 
 
 @dataclass
@@ -93,13 +52,16 @@ class Studio:
     """A network and settings; makes any number of pictures, compiling once for each size."""
 
     def __init__(self, extractor: keras.Model, settings: Settings, network: str,
-                 jit: bool | str = "auto"):
+                 jit: bool | str | None = None):
         """Args:
         extractor: from `features.py`, with the layers that the settings name.
         settings: see `Settings`.
         network: what the extractor is, for the key of a checkpoint ("vgg19", a digest, ...).
-        jit: compile steps with XLA.
+        jit: compile steps with XLA; None: where it wins. TensorFlow's XLA takes seconds for every
+            size and gives a tenth back, and loses to its bfloat16 kernels.
         """
+        if jit is None:
+            jit = False if keras.backend.backend() == "tensorflow" else "auto"
         self.extractor, self.settings, self.network, self.jit = extractor, settings, network, jit
         self.objectives: dict[tuple, Objective] = {}
 
@@ -161,8 +123,9 @@ class Studio:
         made = kept.load() if resume else None
         if made and made["done"] == how.steps:
             return _made(made, key, wish, how)
-        if how.colours == "matched" and wish.content is not None:
-            recoloured = [colours.matched(style, wish.content) for style in wish.styles]
+        recolour = {"matched": colours.matched, "histogram": colours.histogram_matched}
+        if how.colours in recolour and wish.content is not None:
+            recoloured = [recolour[how.colours](style, wish.content) for style in wish.styles]
             wish = replace(wish, styles=recoloured)
         plan = _Plan(self, wish)
         at = made or {"done": 0, "seconds": 0.0, "state": [], "curve": [], "picture": None}
@@ -203,7 +166,7 @@ class _Run:
             if at["done"] >= last:
                 continue
             model = self.studio.objective(height, width, len(self.wish.masks or [0]))
-            set_targets(model, self.wish, how)
+            targets.set_targets(model, self.wish, how)
             picture = at["picture"]
             if picture is None:
                 picture = beginning(self.wish, how, height, width)
@@ -287,56 +250,6 @@ def _made(at: dict, key: str, wish: Wish, how: Settings) -> Made:
         pixels = colours.with_colours_of(pixels, photograph, how.colour_space)
     return Made(pixels, pd.DataFrame(at["curve"], columns=names), at["seconds"],
                 at.get("resumed", 0), key)  # fmt: skip
-
-
-def set_targets(model: Objective, wish: Wish, how: Settings, temporal: float = 0.0) -> None:
-    """Compute once what the picture of this size is to look like.
-
-    Args:
-        model: of the size; its targets, masks and weights are set.
-        wish, how: see there.
-        temporal: weight of the temporal loss, whose own targets are not set here.
-    """
-    height, width = model.size
-    seen = []
-    if wish.content is not None:
-        seen.append(model.extractor(resized(wish.content, height, width)[None], training=False))
-    for style in wish.styles:
-        size = fitted(style.shape[:2], max(32, round(max(height, width) * how.style_scale)))
-        seen.append(model.extractor(resized(style, *size)[None], training=False))
-    for name, scale in model.scales.items():
-        mean = np.mean([float(ops.mean(ops.cast(each[name], "float32"))) for each in seen])
-        scale.assign(max(mean, 1e-6))
-
-    def scaled(each, name):
-        return ops.cast(each[name], "float32") / model.scales[name]
-
-    for name, target in model.content_targets.items():
-        target.assign(
-            scaled(seen[0], name) if wish.content is not None else ops.zeros(target.shape)
-        )
-    shares = np.array(wish.shares or [1.0] * len(wish.styles))
-    for name, target in model.style_targets.items():
-        grams = [losses.gram(scaled(each, name)) for each in seen[len(seen) - len(shares) :]]
-        if wish.masks is None:
-            # The sum of losses to several Gram matrices falls and rises with that to their mean.
-            mixed = sum(
-                share * matrix for share, matrix in zip(shares / shares.sum(), grams, strict=True)
-            )
-            target.assign(mixed)
-        else:
-            target.assign(ops.concatenate(grams))
-            masks = [resized(mask, *model.shapes[name][:2]) for mask in wish.masks]
-            model.masks[name].assign(np.stack(masks))
-    if wish.masks is None:
-        model.region_shares.assign([1.0])
-    else:  # by area, so that every pixel is pulled alike
-        areas = np.array([mask.mean() for mask in wish.masks]) * shares
-        model.region_shares.assign(areas / areas.sum())
-    model.weighting.assign([
-        how.content_weight if wish.content is not None else 0.0, how.style_weight, how.smoothness,
-        temporal,
-    ])  # fmt: skip
 
 
 def beginning(wish: Wish, how: Settings, height: int, width: int) -> np.ndarray:

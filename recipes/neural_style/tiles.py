@@ -198,7 +198,7 @@ class TiledObjective:
                 for name in self.names:
                     full, own = self.shapes[name][:2], np.zeros(self.piece.own[name].shape)
                     rows, columns = (
-                        _shrunk(side, count, *span) for side, count, span in zip(
+                        shrunk(side, count, *span) for side, count, span in zip(
                             self.size, full,
                             ((top, first_row, last_row), (left, first_column, last_column)),
                             strict=True,
@@ -261,7 +261,7 @@ class Held:
         return self.value if dtype is None else self.value.astype(dtype)
 
 
-def _shrunk(side: int, count: int, begin: int, first: int, last: int) -> tuple[int, int, int]:
+def shrunk(side: int, count: int, begin: int, first: int, last: int) -> tuple[int, int, int]:
     """The same places in a layer that has `count` positions for `side` pixels."""
     stride = side // count
     return begin // stride, first // stride, count if last == side else last // stride

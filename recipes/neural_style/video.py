@@ -6,9 +6,11 @@ consistency (section 4.2 and 4.3) and several passes (section 4.4).
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -20,10 +22,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from common import files
 from common.validation import DataError
 from recipes.neural_style import flow as flows
-from recipes.neural_style import minimise, pictures, stylise
+from recipes.neural_style import minimise, pictures, stylise, targets
 from recipes.neural_style.pictures import Picture
-from recipes.neural_style.stylise import Studio, Wish
+from recipes.neural_style.stylise import Studio
+from recipes.neural_style.targets import Wish
 
+SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
 CODE = (*stylise.CODE, Path(flows.__file__), Path(__file__))
 
 
@@ -32,11 +36,19 @@ class Consistency(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    weight: float = Field(1.0, ge=0)  # of the temporal loss; 0 makes every frame by itself
+    weight: float = Field(10.0, ge=0)  # of the temporal loss; 0 makes every frame by itself
     earlier: tuple[int, ...] = (1, 2, 4)  # frames back that a frame is held to
-    steps: int = Field(60, ge=1)  # of every frame after the first
+    steps: int = Field(40, ge=1)  # of every frame after the first
     passes: int = Field(1, ge=1)  # over the film, to and fro
     blend: float = Field(0.5, ge=0, le=1)  # of a frame's neighbour in later passes
+
+
+@dataclass(frozen=True)
+class Film:
+    """Frames as they were worked at, and what was made of them: float32 [height, width, 3]."""
+
+    frames: list[np.ndarray]
+    made: list[np.ndarray]
 
 
 def read_frames(source: list[Path], limit: int | None = None) -> list[np.ndarray]:
@@ -52,13 +64,7 @@ def read_frames(source: list[Path], limit: int | None = None) -> list[np.ndarray
     if not source:
         raise DataError("There is no film: put its frames into a folder frames, or give a video.")
     if len(source) == 1:
-        film, frames = cv2.VideoCapture(str(source[0])), []
-        while limit is None or len(frames) < limit:
-            good, frame = film.read()
-            if not good:
-                break
-            frames.append(frame[..., ::-1] / np.float32(255))
-        film.release()
+        frames = list(itertools.islice(frames_of(source[0]), limit))
     else:
         frames = [pictures.read(path).pixels for path in source[:limit]]
     sizes = [frame.shape[:2] for frame in frames]
@@ -70,6 +76,19 @@ def read_frames(source: list[Path], limit: int | None = None) -> list[np.ndarray
         raise DataError(f"{source[odd]} is {sizes[odd][1]} x {sizes[odd][0]} pixels, the first "
                         f"frame {sizes[0][1]} x {sizes[0][0]}. Give frames of one size.")
     return frames
+
+
+def frames_of(path: str | Path) -> Iterator[np.ndarray]:
+    """A video's frames one by one, float32 [height, width, 3] from 0 to 1; none if it is broken."""
+    film = cv2.VideoCapture(str(path))
+    try:
+        while True:
+            good, frame = film.read()
+            if not good:
+                return
+            yield frame[..., ::-1] / np.float32(255)
+    finally:
+        film.release()
 
 
 def frame_rate(source: list[Path]) -> float:
@@ -91,7 +110,7 @@ def make(
     *,
     resume: bool = True,
     log: Callable[[str], None] | None = print,
-) -> list[np.ndarray]:
+) -> Film:
     """Every frame of a film in one style; each finished frame is kept, a stopped run goes on there.
 
     Args:
@@ -104,7 +123,7 @@ def make(
         log: receives a line a frame.
 
     Returns:
-        float32 [height, width, 3] of each frame.
+        The frames at the size of the settings, and what was made of them.
     """
     log, how = log or (lambda line: None), how or Consistency()
     size = pictures.fitted(frames[0].shape[:2], studio.settings.size)
@@ -112,14 +131,14 @@ def make(
     wish = Wish(frames[0], [style.pixels for style in styles])
     key = files.work_key(
         CODE, network=studio.network, settings=studio.settings.model_dump(), how=how.model_dump(),
-        wish=wish.digest(), frames=[stylise.digest(frame) for frame in frames],
+        wish=wish.digest(), frames=[targets.digest(frame) for frame in frames],
         backend=keras.backend.backend(), precision=keras.config.dtype_policy().name,
     )  # fmt: skip
     film = _Film(studio, frames, wish, Path(output_dir) / key, how, resume, log)
     made: list[np.ndarray] = []
     for number in range(how.passes if how.weight else 1):
         made = film.once(number, made)
-    return made
+    return Film(frames, made)
 
 
 class _Film:
@@ -163,7 +182,7 @@ class _Film:
             start = mix * carried[0] + (1 - mix) * start
         model = self.studio.objective(height, width, 1, len(self.how.earlier))
         wish = Wish(self.frames[k], self.wish.styles)
-        stylise.set_targets(model, wish, self.studio.settings, self.how.weight)
+        targets.set_targets(model, wish, self.studio.settings, self.how.weight)
         shape = model.trust.shape
         model.warped.assign(_padded(carried, (*shape, 3)))
         model.trust.assign(_padded(trusts, shape))
@@ -189,17 +208,18 @@ def _padded(arrays: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
 
 
 def write(
-    made: list[np.ndarray], output: str | Path, rate: float, sound_of: Path | None = None
+    made: Iterable[np.ndarray], output: str | Path, rate: float, sound_of: Path | None = None
 ) -> Path:
     """Write frames as pictures into a folder, or as a video file (.mp4 and the like).
 
     Args:
-        made: float32 [height, width, 3] each.
+        made: float32 [height, width, 3] each; only one at a time is in memory.
         output: a folder, or the name of a video file.
         rate: frames a second.
         sound_of: a video whose sound is kept, where ffmpeg is at hand.
 
     Raises:
+        DataError: no frame.
         OSError: OpenCV cannot write such a file here.
     """
     output = Path(output)
@@ -207,12 +227,16 @@ def write(
         for k, pixels in enumerate(made, start=1):
             pictures.save(output / f"frame_{k:04}.png", pixels)
         return output
-    height, width = made[0].shape[:2]
+    made = iter(made)
+    first = next(made, None)
+    if first is None:
+        raise DataError(f"There is no frame to write into {output}: the film cannot be read.")
+    height, width = first.shape[:2]
     with files.whole(output) as aside:
         film = cv2.VideoWriter(str(aside), cv2.VideoWriter_fourcc(*"mp4v"), rate, (width, height))
         if not film.isOpened():
             raise OSError(f"OpenCV cannot write {output} here; name a folder instead.")
-        for pixels in made:
+        for pixels in itertools.chain([first], made):
             film.write(np.ascontiguousarray(pictures.as_bytes(pixels)[..., ::-1]))
         film.release()
         _add_sound(aside, sound_of)

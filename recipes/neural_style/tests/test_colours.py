@@ -30,7 +30,7 @@ def test_unknown_space_and_sizes(content):
 
 
 def test_histograms_are_matched(content, styles):
-    found = colours.matched(styles[1], content)
+    found = colours.histogram_matched(styles[1], content)
     assert found.shape == styles[1].shape
     for channel in range(3):
         shares = np.linspace(0.05, 0.95, 19)
@@ -38,3 +38,12 @@ def test_histograms_are_matched(content, styles):
         np.testing.assert_allclose(own, wanted, atol=0.05)
         order = np.argsort(styles[1][..., channel].ravel(), kind="stable")
         assert (np.diff(found[..., channel].ravel()[order]) >= -1e-6).all()  # order is kept
+
+
+def test_mean_and_covariance_are_matched(content, styles):
+    painting = 0.3 + 0.2 * styles[1]  # so that nothing is cut off at black or white
+    found = colours.matched(painting, 0.4 + 0.2 * content)
+    own, wanted = (each.reshape(-1, 3) for each in (found, 0.4 + 0.2 * content))
+    np.testing.assert_allclose(own.mean(axis=0), wanted.mean(axis=0), atol=2e-3)
+    np.testing.assert_allclose(np.cov(own.T), np.cov(wanted.T), atol=2e-4)
+    np.testing.assert_allclose(colours.matched(content, content), content, atol=1e-3)

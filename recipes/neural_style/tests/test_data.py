@@ -17,7 +17,8 @@ def sample():
 def test_the_sample_has_everything(sample):
     assert sample.synthetic and len(sample.content) == 2 and len(sample.frames) == 8
     assert sample.photograph(None).name == "china"
-    assert [each.name for each in sample.paintings("wood, brush")] == ["woodcut", "brushwork"]
+    assert [each.name for each in sample.paintings("wood, brush")[0]] == ["woodcut", "brushwork"]
+    assert sample.paintings("wood = 0.7, brush=.3")[1] == [0.7, 0.3]
     upper, lower = sample.selections("china_upper, china_lower")
     np.testing.assert_allclose(upper + lower, 1, atol=0.01)
     assert sample.selections(None) is None
@@ -28,8 +29,8 @@ def test_a_picture_of_one_s_own_with_the_sample_s_paintings(sample, tmp_path):
     pictures.save(tmp_path / "me.jpg", sample.photograph("flower").pixels)
     own = data.load(tmp_path / "me.jpg")
     assert not own.synthetic and own.photograph(None).name == "me"
-    assert own.paintings(None)[0].name == "brushwork"
-    assert own.paintings(str(tmp_path / "me.jpg"))[0].name == "me"
+    assert own.paintings(None)[0][0].name == "brushwork"
+    assert own.paintings(str(tmp_path / "me.jpg"))[0][0].name == "me"
 
 
 def test_a_folder_of_one_s_own(sample, tmp_path):
@@ -54,6 +55,7 @@ def test_a_wrong_door_is_named(door, message):
 
 @pytest.mark.parametrize("ask, message", [
     (lambda c: c.paintings("woodcat"), "STYLES: there is no 'woodcat'. Did you mean 'woodcut'"),
+    (lambda c: c.paintings("woodcut=much"), "the share 'much' of woodcut is no number"),
     (lambda c: c.photograph("chna"), "CONTENT: there is no 'chna'. Did you mean 'china'"),
     (lambda c: c.selections("x.png"), "x.png is no file"),
 ])  # fmt: skip

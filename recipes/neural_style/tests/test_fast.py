@@ -85,13 +85,19 @@ def test_a_stopped_lesson_ends_as_an_unbroken_one(
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_folder(taught, tmp_path):
-    from recipes.neural_style import pictures
+def test_a_folder_and_a_film(taught, tmp_path):
+    from recipes.neural_style import one_pass, pictures, video
 
     for name in ("china", "flower"):
         pictures.save(tmp_path / f"{name}.jpg",
                       sample_neural_style.photograph(name) / np.float32(255))  # fmt: skip
     lines = []
-    count = fast.apply_to_folder(taught[0], tmp_path, tmp_path / "out", 64, lines.append)
+    network = one_pass.Taught(taught[0])
+    count = one_pass.apply(network, tmp_path, tmp_path / "out", 64, lines.append)
     assert count == 2 and len(lines) == 2
     assert pictures.read(tmp_path / "out" / "china.png").size == (43, 64)
+    frame = pictures.resized(sample_neural_style.photograph("china") / np.float32(255), 48, 64)
+    video.write([frame] * 3, tmp_path / "in.mp4", 10.0)
+    target = tmp_path / "out.mp4"
+    assert one_pass.apply(network, tmp_path / "in.mp4", target, log=lines.append) == 3
+    assert len(video.read_frames([tmp_path / "out.mp4"])) == 3

@@ -60,7 +60,7 @@ def test_content_scalings(features, scaling, factor):
 
 
 def test_an_unknown_scaling_is_named(features):
-    with pytest.raises(ValueError, match="scaling='sum'; choose one of mean, half_sum, root"):
+    with pytest.raises(ValueError, match="scaling='sum'; choose mean, half_sum, root"):
         losses.content(features, features, "sum")
 
 

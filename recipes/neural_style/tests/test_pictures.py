@@ -43,7 +43,8 @@ def test_formats(pixels, tmp_path, suffix):
 def test_a_camera_s_turn_is_undone(pixels, tmp_path, flag):
     """The file holds the picture turned; its flag says how a viewer turns it back."""
     stored = {1: pixels, 2: pixels[:, ::-1], 3: pixels[::-1, ::-1], 4: pixels[::-1],
-              5: pixels.swapaxes(0, 1), 6: np.rot90(pixels, 1), 7: pixels[::-1, ::-1].swapaxes(0, 1),
+              5: pixels.swapaxes(0, 1), 6: np.rot90(pixels, 1),
+              7: pixels[::-1, ::-1].swapaxes(0, 1),
               8: np.rot90(pixels, 3)}[flag]  # fmt: skip
     exif = Image.Exif()
     exif[274] = flag

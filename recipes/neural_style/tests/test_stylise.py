@@ -5,9 +5,11 @@ import pytest
 from keras import ops
 
 from common.validation import DataError
-from recipes.neural_style import minimise, stylise, tiles
+from recipes.neural_style import minimise, targets, tiles
+from recipes.neural_style import stylise as stylise_module
 from recipes.neural_style.objective import Objective
-from recipes.neural_style.stylise import Studio, Wish
+from recipes.neural_style.stylise import Studio
+from recipes.neural_style.targets import Wish
 
 
 class Stop(Exception):
@@ -31,7 +33,7 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
     extractor, tiny, content, styles, optimizer, steps, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(minimise, "SEGMENT", 3)
-    monkeypatch.setattr(stylise, "KEEP_EVERY", 0.0)
+    monkeypatch.setattr(stylise_module, "KEEP_EVERY", 0.0)
     settings = tiny.model_copy(update={"optimizer": optimizer, "steps": steps, "scales": 2,
                                        "size": 128})  # fmt: skip
     wish = Wish(content, styles[:1])
@@ -131,13 +133,13 @@ def test_a_loss_that_is_not_finite_stops_the_run(extractor, tiny, content, style
     studio = Studio(extractor, tiny, "tiny")
     bad = content.copy()
     bad[0, 0, 0] = np.nan
-    with pytest.raises(FloatingPointError, match="step 1: take a smaller LEARNING_RATE"):
+    with pytest.raises(FloatingPointError, match="step 1: take a smaller learning_rate"):
         studio.make(Wish(bad, styles[:1]), log=None)
 
 
 def test_the_recorded_gradient_is_the_slope_of_the_loss(extractor, tiny, content, styles):
     model = Objective(extractor, 48, 64, tiny.content_layers, tiny.style_layers)
-    stylise.set_targets(model, Wish(content, styles[:1]), tiny)
+    targets.set_targets(model, Wish(content, styles[:1]), tiny)
     start = 0.9 * content[None] + 0.05
     model.start("gradient", jit=False)
     model.picture.assign(start)

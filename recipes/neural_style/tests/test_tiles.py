@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from recipes.neural_style import stylise, tiles
+from recipes.neural_style import targets, tiles
 from recipes.neural_style.objective import Objective
-from recipes.neural_style.stylise import Wish
+from recipes.neural_style.targets import Wish
 from recipes.neural_style.tests.conftest import LAYERS
 
 
@@ -59,7 +59,7 @@ def test_pieces_are_the_whole(extractor, tiny, content, styles, regions):
     start = np.clip(content + np.random.default_rng(0).normal(0, 0.1, content.shape), 0, 1)
     losses, gradients = [], []
     for model in (whole, parts):
-        stylise.set_targets(model, wish, settings)
+        targets.set_targets(model, wish, settings)
         model.picture.assign(start[None].astype(np.float32))
         model.start("gradient", jit=False)
         losses.append([model.step(), *model.parts().values()])
@@ -67,6 +67,16 @@ def test_pieces_are_the_whole(extractor, tiny, content, styles, regions):
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4, atol=1e-7)
     np.testing.assert_allclose(gradients[1], gradients[0], rtol=1e-3,
                                atol=2e-4 * np.abs(gradients[0]).max())  # fmt: skip
+
+
+def test_what_is_seen_in_pieces_is_what_is_seen_at_once(extractor, content):
+    whole, parts = (
+        targets.look_at(extractor, content, ["block2_conv2"], LAYERS, tile) for tile in (None, 28)
+    )
+    for one, other in ((parts.features, whole.features), (parts.grams, whole.grams)):
+        for name in other:
+            np.testing.assert_allclose(one[name], other[name], rtol=1e-4, atol=1e-5)
+    assert parts.means == pytest.approx(whole.means, rel=1e-4)
 
 
 def test_sides_must_fit_the_stride(extractor, tiny):

@@ -32,7 +32,7 @@ def test_a_film_flickers_less_than_its_frames_alone(studio, frames, painting, tm
     held = video.make(studio, frames, painting, tmp_path, Consistency(weight=20.0, steps=12),
                       log=None)  # fmt: skip
     alone = video.make(studio, frames, painting, tmp_path, Consistency(weight=0.0), log=None)
-    assert flow.flicker(held, frames) < flow.flicker(alone, frames) / 2
+    assert flow.flicker(held.made, frames) < flow.flicker(alone.made, frames) / 2
 
 
 def test_a_stopped_film_goes_on_with_the_next_frame(studio, frames, painting, tmp_path):
@@ -50,7 +50,7 @@ def test_a_stopped_film_goes_on_with_the_next_frame(studio, frames, painting, tm
     lines.clear()
     made = video.make(studio, frames, painting, tmp_path / "broken", how, log=lines.append)
     assert len(lines) == 2
-    for one, other in zip(made, whole, strict=True):
+    for one, other in zip(made.made, whole.made, strict=True):
         np.testing.assert_array_equal(one, other)
 
 

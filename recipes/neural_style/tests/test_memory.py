@@ -1,0 +1,52 @@
+"""What a step will need is known before it, near enough, and what does not fit is refused."""
+
+import subprocess
+import sys
+
+import pytest
+
+from recipes.neural_style import features, memory, network
+from recipes.neural_style.settings import Settings
+from recipes.neural_style.targets import Wish
+from recipes.neural_style.workshop import Workshop
+
+MEASURE = """
+import resource
+import numpy as np, psutil
+from recipes.neural_style import memory, network
+from recipes.neural_style.settings import Settings
+from recipes.neural_style.targets import Wish
+from recipes.neural_style.workshop import Workshop
+random = np.random.default_rng(0)
+photograph, painting = (random.random((side, 512, 3), np.float32) for side in (384, 512))
+wish = Wish(photograph, [painting])
+found = network.find("small")
+shop = Workshop(found, Settings(size=1024, scales=1, steps=2), "")
+studio = shop.studio()
+before = psutil.Process().memory_info().rss
+studio.make(wish, log=None)
+used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+print(memory.estimate_mb(studio.extractor, 768, 1024) / (used / 2**20))
+"""
+
+
+def test_the_estimate_is_near_what_is_used():
+    printed = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True)
+    assert printed.returncode == 0, printed.stderr[-2000:]
+    assert 0.7 < float(printed.stdout.split()[-1]) < 1.8
+
+
+def test_the_largest_size_that_fits_is_named(content, styles, tmp_path, monkeypatch):
+    extractor = features.vgg19(["block3_conv4"], None)
+    limit = memory.estimate_mb(extractor, 600, 800)
+    with pytest.raises(MemoryError, match="SIZE=2000 needs about") as error:
+        memory.check(extractor, (480, 640), 2000, limit_mb=limit)
+    fits = int(str(error.value).split("fits is SIZE=")[1].split(";")[0])
+    assert 780 <= fits <= 800
+    assert memory.check(extractor, (480, 640), fits, limit_mb=limit) <= limit
+    assert memory.check(extractor, (480, 640), 2000, tile=512, limit_mb=limit) <= limit
+    monkeypatch.setattr(memory, "available_mb", lambda: 50.0)
+    shop = Workshop(network.find("small"), Settings(size=512), tmp_path)
+    with pytest.raises(MemoryError, match="or set tile"):
+        shop.make(Wish(content, styles[:1]))
+    assert not list(tmp_path.iterdir())
