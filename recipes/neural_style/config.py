@@ -9,7 +9,8 @@ from recipes.neural_style.settings import Colours, Settings, Start
 
 # What MORE may name: settings that have no parameter of their own.
 MORE = ("scales", "optimizer", "learning_rate", "style_weight", "smoothness", "content_scaling",
-        "content_layers", "style_layers", "pooling", "noise", "colour_space", "tile")  # fmt: skip
+        "content_layers", "style_layers", "pooling", "noise", "colour_space", "tile",
+        "budget_mb")  # fmt: skip
 
 
 class Parameters(parameters.Parameters):

@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 import psutil
 
 from recipes.neural_style.pictures import fitted
+from recipes.neural_style.settings import Settings
 
 # Peak of a process over the float32 or bfloat16 features of all layers: they are kept for the
 # gradient, beside them that of a layer or two and what the convolutions work in. Measured from 256
 # to 1024 pixels with TensorFlow on a CPU; tests/test_memory.py measures one size again.
 FACTORS, BASE_MB = {4: 2.4, 2: 4.0}, 60.0
+MB = 2**20
+TILE_STEP, SMALLEST_TILE = 32, 128  # pixels
 
 
-def estimate_mb(extractor: keras.Model, height: int, width: int) -> float:
-    """Memory of one step beyond what the process holds already, in MB (2**20 bytes)."""
+def estimate_mb(extractor: keras.Model, how: Settings, height: int, width: int) -> float:
+    """Memory of one step beyond what the process holds already, in MB (2**20 bytes).
+
+    Args:
+        extractor: from `features.py`.
+        how: whose tile and content layers count.
+        height, width: of the picture.
+    """
+    if how.tile is None or max(height, width) <= how.tile:
+        return _at_once_mb(extractor, height, width)
+    # The whole picture with its gradient and its optimizer, and the content layers' targets.
+    shapes = extractor.compute_output_shape((1, height, width, 3))
+    kept = 3 * sum(int(np.prod(shapes[name])) for name in how.content_layers)
+    kept += 12 * height * width * 3
+    return _at_once_mb(extractor, min(how.tile, height), min(how.tile, width)) + 4 * kept / MB
+
+
+def _at_once_mb(extractor, height, width) -> float:
     values, shrunk = 0, 1
     for layer in extractor.layers:
         if isinstance(layer, keras.layers.Conv2D):
@@ -22,28 +42,50 @@ def estimate_mb(extractor: keras.Model, height: int, width: int) -> float:
         elif hasattr(layer, "pool_size"):
             shrunk *= 2
     size = 2 if extractor.layers[-1].compute_dtype in ("bfloat16", "float16") else 4
-    return BASE_MB + FACTORS[size] * size * values / 2**20
+    return BASE_MB + FACTORS[size] * size * values / MB
 
 
 def available_mb() -> float:
     """Memory that is free now, in MB."""
-    return psutil.virtual_memory().available / 2**20
+    return psutil.virtual_memory().available / MB
+
+
+def within_budget(extractor: keras.Model, how: Settings, shape: tuple[int, int]) -> Settings:
+    """The settings with the largest tile that keeps to their budget; without one as they are.
+
+    Args:
+        extractor: from `features.py`.
+        how: the settings, with their content layers.
+        shape: height and width of the photograph.
+
+    Raises:
+        MemoryError: no tile is small enough.
+    """
+    if how.budget_mb is None or how.tile is not None:
+        return how
+    size = fitted(shape, how.size)
+    if estimate_mb(extractor, how, *size) <= how.budget_mb:
+        return how
+    for tile in range(how.size // TILE_STEP * TILE_STEP, SMALLEST_TILE - 1, -TILE_STEP):
+        pieces = how.model_copy(update={"tile": tile})
+        if estimate_mb(extractor, pieces, *size) <= how.budget_mb:
+            return pieces
+    needed = estimate_mb(extractor, pieces, *size)
+    raise MemoryError(
+        f"budget_mb={how.budget_mb} does not do for SIZE={how.size}: pieces of {SMALLEST_TILE} "
+        f"pixels need about {needed:,.0f} MB. Set a smaller SIZE or a larger budget."
+    )
 
 
 def check(
-    extractor: keras.Model,
-    shape: tuple[int, int],
-    longest: int,
-    tile: int | None = None,
-    limit_mb: float | None = None,
+    extractor: keras.Model, how: Settings, shape: tuple[int, int], limit_mb: float | None = None
 ) -> float:
     """Refuse a size that will not fit.
 
     Args:
         extractor: from `features.py`.
+        how: the settings, with their content layers.
         shape: height and width of the photograph, for its proportion.
-        longest: the longer side wanted.
-        tile: longer side of the pieces that it is worked at in; None takes it whole.
         limit_mb: None takes what is free now.
 
     Returns:
@@ -53,15 +95,14 @@ def check(
         MemoryError: names the largest size that fits.
     """
     limit = available_mb() if limit_mb is None else limit_mb
-    needed = estimate_mb(extractor, *fitted(shape, longest))
-    if tile is not None and longest > tile:
-        needed = estimate_mb(extractor, tile, tile)
+    needed = estimate_mb(extractor, how, *fitted(shape, how.size))
     if needed > limit:
-        fits = longest
-        while fits > 64 and estimate_mb(extractor, *fitted(shape, fits)) > limit:
+        fits = how.size
+        while fits > 64 and estimate_mb(extractor, how, *fitted(shape, fits)) > limit:
             fits -= 16
+        pieces = "a smaller tile" if how.tile else 'MORE = "budget_mb: ..."'
         raise MemoryError(
-            f"SIZE={longest} needs about {needed:,.0f} MB and {limit:,.0f} MB are free. The "
-            f"largest that fits is SIZE={fits}; or set tile, which needs less and takes longer."
+            f"SIZE={how.size} needs about {needed:,.0f} MB and {limit:,.0f} MB are free. The "
+            f"largest that fits is SIZE={fits}; or set {pieces}, which needs less and takes longer."
         )
     return needed

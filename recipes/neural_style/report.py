@@ -67,7 +67,7 @@ def distances(studio: Studio, wish: Wish, made: dict[str, np.ndarray]) -> pd.Dat
 
 def compare(
     studio: Studio, photograph: np.ndarray, paintings: dict[str, np.ndarray],
-    made: dict[str, np.ndarray],
+    made: dict[str, np.ndarray], **others: dict[str, np.ndarray],
 ) -> pd.DataFrame:  # fmt: skip
     """`distances` for every painting: ours, and the photograph in the painting's colours alone.
 
@@ -75,6 +75,7 @@ def compare(
         studio: whose losses measure.
         photograph: float32 [height, width, 3].
         paintings, made: by the paintings' names.
+        others: what else was made, by its name, as large as `made`.
 
     Returns:
         A row for each painting and arm.
@@ -82,7 +83,8 @@ def compare(
     frames = []
     for name, pixels in made.items():
         painting, plain = paintings[name], resized(photograph, *pixels.shape[:2])
-        arms = {OURS: pixels, RECOLOURED: colours.matched(plain, painting), PHOTOGRAPH: plain}
+        arms = {OURS: pixels, **{arm: each[name] for arm, each in others.items()},
+                RECOLOURED: colours.matched(plain, painting), PHOTOGRAPH: plain}  # fmt: skip
         frames.append(distances(studio, Wish(photograph, [painting]), arms))
     return pd.concat(frames, keys=list(made), names=["painting", "arm"])
 
@@ -94,12 +96,12 @@ def measure(data: Collection, compared: pd.DataFrame, seeds: list[int]) -> list[
         compared: from `compare`.
     """
     records = []
-    for arm in (OURS, RECOLOURED):
+    for arm in compared.index.unique("arm").drop(PHOTOGRAPH):
         for name in ("style left", "similarity"):
             values = compared.xs(arm, level="arm")[name].to_numpy()
             found = metrics.mean_over_folds(values) if len(values) > 1 else None
             records.append(_record(data, arm, name, values.mean(), len(values),
-                                   seeds if arm == OURS else [], found))  # fmt: skip
+                                   seeds if arm != RECOLOURED else [], found))  # fmt: skip
     return records
 
 

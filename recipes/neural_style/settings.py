@@ -36,6 +36,7 @@ class Settings(BaseModel):
     colours: Colours = "style"
     colour_space: Literal["yuv", "ycrcb", "lab", "luv"] = "lab"  # for colours "content"
     tile: int | None = Field(None, ge=64)  # pixels of a piece; None: the whole picture at once
+    budget_mb: int | None = Field(None, ge=64)  # memory of a step; the largest tile that fits it
     seed: int = Field(0, ge=0)
 
     def sizes(self) -> list[int]:

@@ -52,5 +52,8 @@ class Workshop:
         """
         studio = self.studio(**changes)
         shape = (1, 1) if wish.content is None else wish.content.shape[:2]
-        memory.check(studio.extractor, shape, studio.settings.size, studio.settings.tile)
+        within = memory.within_budget(studio.extractor, studio.settings, shape)
+        if within.tile != studio.settings.tile:
+            studio = self.studio(**{**changes, "tile": within.tile})
+        memory.check(studio.extractor, studio.settings, shape)
         return studio.make(wish, self.output_dir, resume=self.resume, log=log)

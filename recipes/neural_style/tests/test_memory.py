@@ -26,7 +26,7 @@ studio = shop.studio()
 before = psutil.Process().memory_info().rss
 studio.make(wish, log=None)
 used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
-print(memory.estimate_mb(studio.extractor, 768, 1024) / (used / 2**20))
+print(memory.estimate_mb(studio.extractor, studio.settings, 768, 1024) / (used / 2**20))
 """
 
 
@@ -38,15 +38,26 @@ def test_the_estimate_is_near_what_is_used():
 
 def test_the_largest_size_that_fits_is_named(content, styles, tmp_path, monkeypatch):
     extractor = features.vgg19(["block3_conv4"], None)
-    limit = memory.estimate_mb(extractor, 600, 800)
+    how = Settings(size=2000, content_layers={"block3_conv4": 1.0})
+    limit = memory.estimate_mb(extractor, how, 600, 800)
     with pytest.raises(MemoryError, match="SIZE=2000 needs about") as error:
-        memory.check(extractor, (480, 640), 2000, limit_mb=limit)
+        memory.check(extractor, how, (480, 640), limit_mb=limit)
     fits = int(str(error.value).split("fits is SIZE=")[1].split(";")[0])
     assert 780 <= fits <= 800
-    assert memory.check(extractor, (480, 640), fits, limit_mb=limit) <= limit
-    assert memory.check(extractor, (480, 640), 2000, tile=512, limit_mb=limit) <= limit
+    smaller, pieces = (how.model_copy(update=change) for change in ({"size": fits}, {"tile": 512}))
+    assert memory.check(extractor, smaller, (480, 640), limit_mb=limit) <= limit
+    needed = memory.estimate_mb(extractor, how, 1500, 2000)
+    assert memory.check(extractor, pieces, (480, 640), limit_mb=10_000.0) < needed / 3
+    budget = memory.within_budget(
+        extractor, how.model_copy(update={"budget_mb": 2500}), (480, 640)
+    )
+    assert budget.tile % 32 == 0 and memory.estimate_mb(extractor, budget, 1500, 2000) <= 2500
+    larger = budget.model_copy(update={"tile": budget.tile + 32})
+    assert memory.estimate_mb(extractor, larger, 1500, 2000) > 2500
+    with pytest.raises(MemoryError, match="budget_mb=100 does not do for SIZE=2000"):
+        memory.within_budget(extractor, how.model_copy(update={"budget_mb": 100}), (480, 640))
     monkeypatch.setattr(memory, "available_mb", lambda: 50.0)
     shop = Workshop(network.find("small"), Settings(size=512), tmp_path)
-    with pytest.raises(MemoryError, match="or set tile"):
+    with pytest.raises(MemoryError, match="or set MORE"):
         shop.make(Wish(content, styles[:1]))
     assert not list(tmp_path.iterdir())
