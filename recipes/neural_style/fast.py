@@ -38,6 +38,11 @@ class ReflectionPadding(keras.layers.Layer):
         each = (self.width, self.width)
         return ops.pad(x, ((0, 0), each, each, (0, 0)), mode="reflect")
 
+    def compute_output_shape(self, shape):
+        more = 2 * self.width
+        height, width = (side + more if side else None for side in shape[1:3])
+        return (shape[0], height, width, shape[3])
+
     def get_config(self):
         return {**super().get_config(), "width": self.width}
 
@@ -129,7 +134,7 @@ class Lesson(keras.Model):
             apart = ops.mean(ops.square(own[name] - wanted[name]), axis=(1, 2, 3))
             total = total + self.how.content_weight * share * apart
         for name, share in self.style_layers.items():
-            apart = ops.square(losses.gram(own[name]) - self.targets[name])
+            apart = ops.square(losses.gram(own[name]) - ops.convert_to_tensor(self.targets[name]))
             filters = apart.shape[-1]
             apart = ops.sum(apart, axis=(1, 2)) / (4 * filters**2)
             total = total + self.how.style_weight * share * apart

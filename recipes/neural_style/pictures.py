@@ -134,7 +134,8 @@ def listed(folder: str | Path, report: Report | None = None) -> list[Path]:
             found.append(path)
         except DataError as error:
             if report is not None:
-                report.add("no picture", str(error), file=path, action="dropped")
+                said = str(error).removeprefix(f"{path} ")
+                report.add("no picture", said, file=path, action="dropped")
     if not found:
         raise DataError(f"{folder} holds no picture that can be read "
                         f"({', '.join(SUFFIXES)}).")

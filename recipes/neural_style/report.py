@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from keras import ops
 
-from common import export, metrics
+from common import export, machine, metrics
 from recipes.neural_style import colours, flow, targets
 from recipes.neural_style.data import Collection
 from recipes.neural_style.one_pass import Taught
@@ -99,8 +99,8 @@ def measure(data: Collection, compared: pd.DataFrame, seeds: list[int]) -> list[
     for arm in compared.index.unique("arm").drop(PHOTOGRAPH):
         for name in ("style left", "similarity"):
             values = compared.xs(arm, level="arm")[name].to_numpy()
-            found = metrics.mean_over_folds(values) if len(values) > 1 else None
-            records.append(_record(data, arm, name, values.mean(), len(values),
+            value, found = _geometric(values) if name == "style left" else _mean(values)
+            records.append(_record(data, arm, name, value, len(values),
                                    seeds if arm != RECOLOURED else [], found))  # fmt: skip
     return records
 
@@ -125,8 +125,8 @@ def measure_film(
             distances(studio, Wish(frame, wish.styles), {"": pixels})["style left"].iloc[0]
             for frame, pixels in zip(film.frames, film.made, strict=True)
         ]
-        found = metrics.mean_over_folds(left)
-        records.append(_record(data, name, "style left", np.mean(left), len(left), seeds, found))
+        value, found = _geometric(np.array(left))
+        records.append(_record(data, name, "style left", value, len(left), seeds, found))
 
     def ratio(*columns):
         return flow.root_mean(*columns[2:]) / max(flow.root_mean(*columns[:2]), 1e-9)
@@ -135,6 +135,23 @@ def measure_film(
     found = metrics.bootstrap(ratio, *columns) if count > 2 else None
     records.append(_record(data, HELD, "times less flicker", ratio(*columns), count, seeds, found))
     return records
+
+
+def _mean(values):
+    found = metrics.mean_over_folds(values) if len(values) > 1 else None
+    if found is not None:
+        found = found.model_copy(update={"high": min(found.high, 1.0)})  # no similarity is above 1
+    return values.mean(), found
+
+
+def _geometric(values):
+    """The geometric mean and its t interval: ratios cannot fall below 0."""
+    logarithms = np.log(values)
+    found = metrics.mean_over_folds(logarithms) if len(values) > 1 else None
+    if found is not None:
+        bounds = {name: float(np.exp(getattr(found, name))) for name in ("value", "low", "high")}
+        found = found.model_copy(update={**bounds, "method": f"{found.method} of logarithms"})
+    return float(np.exp(logarithms.mean())), found
 
 
 def _record(data, variant, metric, value, n, seeds, found: metrics.Interval | None) -> dict:
@@ -203,13 +220,18 @@ def export_network(
     return folder
 
 
-def summary(data: Collection, recorded: dict, output_dir: str | Path) -> None:
-    """The run's last words."""
+def summary(data: Collection, recorded: dict, output_dir: str | Path, seconds: float) -> None:
+    """The run's last words.
+
+    Args:
+        recorded: what `results.record` gave.
+        seconds: that the whole run took.
+    """
     from common.history import duration
 
     folder = Path(output_dir)
-    print(f"{data.name}: done in {duration(recorded['seconds'])}, "
-          f"{recorded['peak_memory_mb'] / 1024:.1f} GB of memory at most.")
+    print(f"{data.name}: done in {duration(seconds)}, "
+          f"{machine.peak_memory_mb() / 1024:.1f} GB of memory at most.")
     print(verdict(data, recorded["metrics"]))
     for name, what in (
         ("picture.png", "the first picture"), ("pictures", "all pictures, finished and begun"),
