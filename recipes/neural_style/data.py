@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from common import datasets, files
@@ -74,6 +75,11 @@ class Collection:
             found.append(pictures.read(_found("STYLES", name, self.styles)))
             shares.append(float(share or 1))
         return found, shares
+
+    def masks_of(self, photograph: str) -> dict[str, np.ndarray]:
+        """Masks that begin with this photograph's name; all where there is one photograph."""
+        return {name: pictures.read_mask(path) for name, path in self.masks.items()
+                if name.startswith(f"{photograph}_") or len(self.content) == 1}  # fmt: skip
 
     def selections(self, wanted: str | None) -> list | None:
         """The masks named, separated by commas; None for none."""

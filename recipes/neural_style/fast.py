@@ -146,6 +146,21 @@ class Lesson(keras.Model):
         return (total + self.how.smoothness * rough)[:, None]
 
 
+def square(
+    photographs: list[np.ndarray], size: int, smallest: float, random: np.random.Generator
+) -> np.ndarray:  # fmt: skip
+    """A square of one of the photographs, perhaps mirrored, [size, size, 3] of their dtype.
+
+    Args:
+        smallest: side of what is cut out, as a share of the photograph's shorter side.
+    """
+    photograph = photographs[random.integers(len(photographs))]
+    side = int(random.uniform(smallest, 1.0) * min(photograph.shape[:2]))
+    top, left = (random.integers(0, full - side + 1) for full in photograph.shape[:2])
+    part = photograph[top : top + side, left : left + side][:, :: random.choice([-1, 1])]
+    return cv2.resize(np.ascontiguousarray(part), (size, size), interpolation=cv2.INTER_AREA)
+
+
 class Squares(keras.utils.PyDataset):
     """Squares of photographs; which ones depends on the seed and the epoch alone."""
 
@@ -162,12 +177,7 @@ class Squares(keras.utils.PyDataset):
         random = np.random.default_rng([*self.seed, step])
         found = np.empty((self.batch, self.size, self.size, 3), np.float32)
         for k in range(self.batch):
-            photograph = self.photographs[random.integers(len(self.photographs))]
-            side = int(random.uniform(0.6, 1.0) * min(photograph.shape[:2]))
-            top, left = (random.integers(0, full - side + 1) for full in photograph.shape[:2])
-            part = photograph[top : top + side, left : left + side][:, :: random.choice([-1, 1])]
-            part = cv2.resize(np.ascontiguousarray(part), (self.size, self.size),
-                              interpolation=cv2.INTER_AREA)  # fmt: skip
+            part = square(self.photographs, self.size, 0.6, random)
             found[k] = part / np.float32(255) if part.dtype == np.uint8 else part
         return found, np.zeros((self.batch, 1), np.float32)
 

@@ -18,7 +18,7 @@ import numpy as np
 from keras import ops
 
 from common import files
-from recipes.neural_style import features
+from recipes.neural_style import fast, features
 
 HERE = Path(__file__).parent
 WEIGHTS = HERE / "small.npz"
@@ -71,17 +71,10 @@ class Crops(keras.utils.PyDataset):
         return self.steps
 
     def __getitem__(self, step):
-        import cv2
-
         random = np.random.default_rng([*self.seed, step])
         pictures = np.empty((BATCH, SIZE, SIZE, 3), np.float32)
         for k in range(BATCH):
-            photograph = self.photographs[random.integers(len(self.photographs))]
-            side = int(random.uniform(0.5, 1.0) * min(photograph.shape[:2]))
-            top, left = (random.integers(0, full - side + 1) for full in photograph.shape[:2])
-            part = photograph[top : top + side, left : left + side][:, :: random.choice([-1, 1])]
-            part = cv2.resize(np.ascontiguousarray(part), (SIZE, SIZE),
-                              interpolation=cv2.INTER_AREA)  # fmt: skip
+            part = fast.square(self.photographs, SIZE, 0.5, random)
             # Brighter, darker, more or less colourful, as paintings are.
             part = part.astype(np.float32) / 255
             grey = part.mean(axis=2, keepdims=True)
@@ -101,7 +94,6 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     from common import datasets, device, training
-    from recipes.neural_style import fast
 
     print(device.setup(seed=options.seed))
     found = fast.photographs(options.photographs, SIZE)

@@ -38,7 +38,7 @@ class Consistency(BaseModel):
 
     weight: float = Field(10.0, ge=0)  # of the temporal loss; 0 makes every frame by itself
     earlier: tuple[int, ...] = (1, 2, 4)  # frames back that a frame is held to
-    steps: int = Field(40, ge=1)  # of every frame after the first
+    steps: int = Field(60, ge=1)  # of every frame after the first
     passes: int = Field(1, ge=1)  # over the film, to and fro
     blend: float = Field(0.5, ge=0, le=1)  # of a frame's neighbour in later passes
 

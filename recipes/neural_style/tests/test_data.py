@@ -22,6 +22,8 @@ def test_the_sample_has_everything(sample):
     upper, lower = sample.selections("china_upper, china_lower")
     np.testing.assert_allclose(upper + lower, 1, atol=0.01)
     assert sample.selections(None) is None
+    assert list(sample.masks_of("china")) == ["china_lower", "china_upper"]
+    assert sample.masks_of("flower") == {}
     assert "synthetic" in str(sample.card())
 
 
