@@ -17,6 +17,8 @@ from common import files, plots
 from recipes.neural_style.pictures import as_bytes
 from recipes.neural_style.stylise import Made
 
+WIDTH = 700  # pixels of a page, about
+
 
 def sheet(
     made: dict[str, np.ndarray], columns: int | None = None, title: str = "", width: float = 10.0
@@ -110,8 +112,9 @@ def animation(
     with files.whole(path) as aside:
         aside.write_bytes(data.getvalue())
     text = base64.b64encode(data.getvalue()).decode()
-    said = ", ".join(films)
-    return HTML(f'<img alt="Animation: {said}" src="data:image/gif;base64,{text}"/>')
+    said, zoom = ", ".join(films), max(1, WIDTH // shown[0].width)
+    return HTML(f'<img alt="Animation: {said}" width="{shown[0].width * zoom}" '
+                f'src="data:image/gif;base64,{text}"/>')
 
 
 def picture(figure: Figure, output_dir: str | Path) -> Figure:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from keras import ops
 from pydantic import BaseModel, ConfigDict, Field
 
 from common import files
+from common.history import duration
 from common.validation import DataError
 from recipes.neural_style import flow as flows
 from recipes.neural_style import minimise, pictures, stylise, targets
@@ -136,7 +138,7 @@ def make(
     )  # fmt: skip
     film = _Film(studio, frames, wish, Path(output_dir) / key, how, resume, log)
     made: list[np.ndarray] = []
-    for number in range(how.passes if how.weight else 1):
+    for number in range(film.passes):
         made = film.once(number, made)
     return Film(frames, made)
 
@@ -145,17 +147,19 @@ class _Film:
     def __init__(self, studio, frames, wish, folder, how, resume, log):
         self.studio, self.frames, self.wish, self.how = studio, frames, wish, how
         self.folder, self.resume, self.log = folder, resume, log
-        self.known: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+        self.passes = how.passes if how.weight else 1
 
     def once(self, number: int, before: list[np.ndarray]) -> list[np.ndarray]:
         """One pass; odd ones go backwards (section 4.4)."""
         count = len(self.frames)
         order = range(count) if number % 2 == 0 else range(count - 1, -1, -1)
         step, made = (1 if number % 2 == 0 else -1), [np.zeros(0)] * count
+        started, before_it = time.perf_counter(), 0
         for done, k in enumerate(order):
             path = self.folder / f"pass_{number + 1}" / f"{k + 1:04}.npy"
             if self.resume and path.is_file():
-                made[k] = np.load(path, allow_pickle=False)
+                made[k], before_it = np.load(path, allow_pickle=False), done + 1
+                started = time.perf_counter()
                 continue
             began = before[k] if before else None
             if self.how.weight == 0 or (done == 0 and began is None):
@@ -167,7 +171,10 @@ class _Film:
                                      made, began)  # fmt: skip
             with files.whole(path) as aside:
                 np.save(aside, made[k])
-            self.log(f"pass {number + 1}/{self.how.passes}  frame {done + 1}/{count}")
+            pace = (time.perf_counter() - started) / (done + 1 - before_it)
+            left = pace * (count * (self.passes - number) - done - 1)
+            self.log(f"pass {number + 1}/{self.passes}  frame {done + 1}/{count}"
+                     + (f"  {duration(left)} left" if left else ""))
         return made
 
     def _held(self, k, earlier, made, began) -> np.ndarray:
