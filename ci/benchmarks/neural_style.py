@@ -188,7 +188,7 @@ def ours(kernels, content, painting, precision: str):
     from recipes.neural_style.targets import Wish
 
     made = studio(kernels, len(content), 1, 1, precision)
-    objective = made.objective(*content.shape[:2], 1)
+    objective = made.objective(*content.shape[:2])
     targets.set_targets(objective, Wish(content, [painting]), made.settings)
     objective.picture.assign(content[None])
     objective.start("adam", LEARNING_RATE, made.jit)

@@ -35,7 +35,9 @@ class Parameters(parameters.Parameters):
             Settings(**more(line))
         except ValidationError as error:
             first = error.errors()[0]
-            raise ValueError(f"{first['loc'][0]}={first['input']!r}: {first['msg']}") from None
+            said = first["msg"].removeprefix("Value error, ")
+            raise ValueError(f"{first['loc'][0]}={first['input']!r}: {said}" if first["loc"]
+                             else said) from None  # fmt: skip
         return line
 
     @property

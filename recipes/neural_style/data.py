@@ -78,8 +78,12 @@ class Collection:
 
     def masks_of(self, photograph: str) -> dict[str, np.ndarray]:
         """Masks that begin with this photograph's name; all where there is one photograph."""
+        def owner(name):  # the longest name that it begins with
+            begun = [each for each in self.content if name.startswith(f"{each}_")]
+            return max(begun, key=len, default=None)
+
         return {name: pictures.read_mask(path) for name, path in self.masks.items()
-                if name.startswith(f"{photograph}_") or len(self.content) == 1}  # fmt: skip
+                if owner(name) == photograph or len(self.content) == 1}  # fmt: skip
 
     def selections(self, wanted: str | None) -> list | None:
         """The masks named, separated by commas; None for none."""
@@ -145,7 +149,9 @@ def load(data: str | Path) -> Collection:
     found = _folder(path, path.name) if path.is_dir() else _file(path)
     if found.styles:
         return found
-    return Collection(**{**vars(found), "styles": load("sample").styles})
+    borrowed = {"styles": load("sample").styles, "synthetic": True,
+                "licence": f"{found.licence}; the paintings are synthetic, drawn by this project"}
+    return Collection(**{**vars(found), **borrowed})
 
 
 def sample() -> Path:
@@ -172,10 +178,14 @@ def _folder(
     report, parts = Report(str(folder)), {}
     for kind in KINDS:
         inside = folder / kind
-        parts[kind] = pictures.listed(inside, report) if inside.is_dir() else []
+        empty = not inside.is_dir() or not any(inside.iterdir())
+        parts[kind] = [] if empty else pictures.listed(inside, report)
+    if len(parts["frames"]) == 1:
+        report.add("one frame", "one frame is no film", file=parts["frames"][0], action="dropped")
+        parts["frames"] = []
     if not any(parts.values()):
         parts["content"] = pictures.listed(folder, report)
-    named = {kind: {path.stem: path for path in parts[kind]} for kind in KINDS[:3]}
+    named = {kind: pictures.named(parts[kind]) for kind in KINDS[:3]}
     return Collection(name, synthetic, **named, frames=parts["frames"], report=report,
                       licence=licence, citation=citation)  # fmt: skip
 

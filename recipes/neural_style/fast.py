@@ -15,14 +15,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from common import training
+from common import files, training
 from common.history import History
 from common.validation import DataError
-from recipes.neural_style import losses, pictures
+from recipes.neural_style import losses, pictures, targets
 from recipes.neural_style.objective import shares_of
 from recipes.neural_style.pictures import fitted, resized
 from recipes.neural_style.settings import Settings
 
+CODE = (Path(losses.__file__), Path(__file__))
 STRIDE = 4  # the sides of what the network works on are multiples of it
 
 
@@ -206,13 +207,22 @@ def teach(
         photographs: uint8 or float32 [height, width, 3], of any sizes.
         style: float32 [height, width, 3], 0 to 1.
         how: layers and weights; `how.size` is the side of the squares, a multiple of 4.
-        output_dir: of checkpoints; None keeps none.
+        output_dir: of checkpoints, each lesson's in a folder named by all that it hangs on; None
+            keeps none.
         epochs: of `steps` steps of `batch` squares each.
         seed: of their choice.
         learning_rate: of Adam; falls to zero.
         resume: go on from a checkpoint.
         log: receives a line an epoch.
     """
+    if output_dir is not None:
+        everything = [style, *photographs, *extractor.get_weights()]
+        key = files.work_key(
+            CODE, digests=[targets.digest(each) for each in everything], how=how.model_dump(),
+            network=[list(each.shape) for each in network.weights], batch=batch, steps=steps,
+            epochs=epochs, seed=seed, rate=learning_rate, extractor=extractor.name,
+        )  # fmt: skip
+        output_dir = Path(output_dir) / key
     lesson = Lesson(network, extractor, style, how)
     lesson(np.zeros((1, how.size, how.size, 3), np.float32))
     rate = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * steps)

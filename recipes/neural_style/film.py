@@ -27,14 +27,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--weights", default="auto", help="network of the losses, see the README")
     parser.add_argument("--precision", default="float32")
     options = parser.parse_args(arguments)
-    for name in ("size", "steps", "passes"):
-        if getattr(options, name) < (32 if name == "size" else 1):
-            parser.error(f"--{name} is too small")
+    for name, least in (("size", 32), ("steps", 1), ("passes", 1), ("limit", 2)):
+        if getattr(options, name) is not None and getattr(options, name) < least:
+            parser.error(f"--{name} must be {least} or more")
 
     from common import device
     from common.validation import DataError
     from recipes.neural_style import network, pictures, video
     from recipes.neural_style.settings import Settings
+    from recipes.neural_style.targets import Wish
     from recipes.neural_style.workshop import Workshop
 
     print(device.setup(memory="grow", precision=options.precision, seed=0))
@@ -46,16 +47,17 @@ def main(arguments: list[str] | None = None) -> int:
             source = pictures.listed(options.input)
         elif not options.input.is_file():
             raise DataError(f"{options.input} is no video and no folder.")
-        frames = video.read_frames(source, options.limit)
+        video.check_output(options.output)
         painting, found = pictures.read(options.style), network.find(options.weights)
-    except (DataError, ValueError) as error:
+        frames = video.read_frames(source, options.limit, options.size)
+        kept = options.output.with_name(f"{options.output.stem}_frames")
+        settings = Settings(size=options.size, steps=options.steps)
+        studio = Workshop(found, settings, kept).studio_for(frames[0].shape[:2])
+    except (DataError, ValueError, MemoryError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(f"{len(frames):,} frames. {found.said}")
-    kept = options.output.with_name(f"{options.output.stem}_frames")
-    settings = Settings(size=options.size, steps=options.steps)
-    studio = Workshop(found, settings, kept).studio()
-    film = video.make(studio, frames, [painting], kept, how)
+    film = video.make(studio, frames, Wish(None, [painting.pixels]), kept, how)
     video.write(film.made, options.output, video.frame_rate(source),
                 options.input if options.input.is_file() else None)  # fmt: skip
     print(f"film: {options.output}")

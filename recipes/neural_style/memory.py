@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import psutil
 
+from recipes.neural_style import tiles
 from recipes.neural_style.pictures import fitted
 from recipes.neural_style.settings import Settings
 
@@ -14,7 +15,8 @@ from recipes.neural_style.settings import Settings
 # to 1024 pixels with TensorFlow on a CPU; tests/test_memory.py measures one size again.
 FACTORS, BASE_MB = {4: 2.4, 2: 4.0}, 60.0
 MB = 2**20
-TILE_STEP, SMALLEST_TILE = 32, 128  # pixels
+TILE_STEP = 32  # pixels
+LOOKED_AT = 0.6  # of the memory of a step
 
 
 def estimate_mb(extractor: keras.Model, how: Settings, height: int, width: int) -> float:
@@ -26,7 +28,10 @@ def estimate_mb(extractor: keras.Model, how: Settings, height: int, width: int) 
         height, width: of the picture.
     """
     if how.tile is None or max(height, width) <= how.tile:
-        return _at_once_mb(extractor, height, width)
+        # A painting larger than the picture is only looked at, without a gradient.
+        style = [round(side * how.style_scale) for side in (height, width)]
+        looked_at = LOOKED_AT * _at_once_mb(extractor, *style)
+        return max(_at_once_mb(extractor, height, width), looked_at)
     # The whole picture with its gradient and its optimizer, and the content layers' targets.
     shapes = extractor.compute_output_shape((1, height, width, 3))
     kept = 3 * sum(int(np.prod(shapes[name])) for name in how.content_layers)
@@ -66,13 +71,17 @@ def within_budget(extractor: keras.Model, how: Settings, shape: tuple[int, int])
     size = fitted(shape, how.size)
     if estimate_mb(extractor, how, *size) <= how.budget_mb:
         return how
-    for tile in range(how.size // TILE_STEP * TILE_STEP, SMALLEST_TILE - 1, -TILE_STEP):
+    radius, stride = tiles.reach([*how.content_layers, *how.style_layers])
+    smallest = 2 * -(-radius // stride) * stride + stride
+    smallest = -(-max(smallest, 64) // TILE_STEP) * TILE_STEP
+    pieces = how.model_copy(update={"tile": smallest})
+    for tile in range(max(how.size // TILE_STEP * TILE_STEP, smallest), smallest - 1, -TILE_STEP):
         pieces = how.model_copy(update={"tile": tile})
         if estimate_mb(extractor, pieces, *size) <= how.budget_mb:
             return pieces
     needed = estimate_mb(extractor, pieces, *size)
     raise MemoryError(
-        f"budget_mb={how.budget_mb} does not do for SIZE={how.size}: pieces of {SMALLEST_TILE} "
+        f"budget_mb={how.budget_mb} does not do for SIZE={how.size}: pieces of {smallest} "
         f"pixels need about {needed:,.0f} MB. Set a smaller SIZE or a larger budget."
     )
 

@@ -61,7 +61,8 @@ class Compiled(keras.Model):
                 rule = GradientRecorder()
             else:
                 raise ValueError(f'optimizer={optimizer!r}; choose "adam" or "gradient".')
-            self.compile(rule, loss=_as_it_is, jit_compile=jit)
+            # The losses are float32 whatever the network is: nothing to scale.
+            self.compile(rule, loss=_as_it_is, jit_compile=jit, auto_scale_loss=False)
             rule.build(self.trainable_variables)
             self.kind = optimizer, jit
         for variable in self.optimizer.variables:
@@ -95,7 +96,7 @@ class Objective(Compiled):
         width: int,
         content_layers: dict[str, float],
         style_layers: dict[str, float],
-        regions: int = 1,
+        regions: int = 0,
         content_scaling: losses.ContentScaling = "mean",
         references: int = 0,
     ):
@@ -103,11 +104,11 @@ class Objective(Compiled):
         extractor: from `features.py`; it gives at least these layers.
         height, width: of the picture.
         content_layers, style_layers: what each counts; made to sum to 1.
-        regions: masks, each with a style of its own.
+        regions: masks, each with a style of its own; 0 for one style everywhere.
         content_scaling: see `losses.content`.
         references: earlier frames that the picture is held to.
         """
-        super().__init__(name="objective")
+        super().__init__(name="objective", dtype="float32")
         self.extractor, self.regions, self.references = extractor, regions, references
         self.content_scaling, self.size = content_scaling, (height, width)
         self.content_layers, self.style_layers = shares_of(content_layers), shares_of(style_layers)
@@ -125,6 +126,7 @@ class Objective(Compiled):
             name: constant((1, *self.shapes[name]), f"content_{name}")
             for name in self.content_layers
         }
+        regions = max(regions, 1)
         self.style_targets = {
             name: constant((regions, *self.shapes[name][-1:] * 2), f"style_{name}")
             for name in self.style_layers
@@ -149,7 +151,7 @@ class Objective(Compiled):
             target = self.content_targets[name]
             content.append(share * losses.content(found[name], target, self.content_scaling))
         for name, share in self.style_layers.items():
-            grams = losses.gram(found[name], self.masks[name] if self.regions > 1 else None)
+            grams = losses.gram(found[name], self.masks[name] if self.regions else None)
             apart = losses.style(grams, self.style_targets[name], self.region_shares)
             style.append(share * apart)
         temporal = nothing
@@ -163,6 +165,11 @@ class Objective(Compiled):
         return {
             name: ops.cast(found[name], "float32") / scale for name, scale in self.scales.items()
         }
+
+    def measured(self, pixels: np.ndarray) -> dict[str, float]:
+        """The losses of any picture [height, width, 3], by name, not weighted."""
+        found = ops.convert_to_numpy(self.losses_of(pixels[None]))
+        return dict(zip(PARTS, map(float, found), strict=True))
 
     def call(self, _):
         parts = self.losses_of(self.picture)

@@ -168,15 +168,18 @@ def apply(
             pixels = resized(pixels, *fitted(pixels.shape[:2], longest))
         return network(pixels)
 
+    if source.resolve() == target.resolve():
+        raise DataError(f"{target} is the input itself; name another output.")
     if source.is_dir():
-        paths = pictures.listed(source)
-        for path in paths:
+        found = pictures.named(pictures.listed(source))
+        for name, path in found.items():
             made = styled(pictures.read(path).pixels)
-            log(str(pictures.save(target / f"{path.stem}.png", made)))
-        return len(paths)
+            log(str(pictures.save(target / f"{name}.png", made)))
+        return len(found)
     if source.suffix.lower() not in video.SUFFIXES:
         log(str(pictures.save(target, styled(pictures.read(source).pixels))))
         return 1
+    video.check_output(target)
     count = 0
 
     def frames():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +39,12 @@ class Picture:
         return self.pixels.shape[:2]
 
 
-def read(path: str | Path) -> Picture:
+def read(path: str | Path, behind: str = "white") -> Picture:
     """A picture from a file: turned upright, in sRGB, what is transparent put on white.
+
+    Args:
+        path: of the file.
+        behind: colour that shows where the picture is transparent.
 
     Raises:
         DataError: no file, empty, cut off, too small or no picture; it says which, and what to do.
@@ -51,7 +56,7 @@ def read(path: str | Path) -> Picture:
     if not data:
         raise DataError(f"{path} is empty (0 bytes). Copy it again.")
     try:
-        pixels, notes = _decoded(data)
+        pixels, notes = _decoded(data, behind)
     except UnidentifiedImageError:
         array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         if array is None:
@@ -70,7 +75,7 @@ def read(path: str | Path) -> Picture:
     return Picture(path.stem, np.ascontiguousarray(pixels, np.float32), tuple(notes))
 
 
-def _decoded(data: bytes) -> tuple[np.ndarray, list[str]]:
+def _decoded(data: bytes, behind: str) -> tuple[np.ndarray, list[str]]:
     image, notes = Image.open(io.BytesIO(data)), []
     if getattr(image, "n_frames", 1) > 1:
         notes.append(f"the first of its {image.n_frames} pictures")
@@ -97,9 +102,8 @@ def _decoded(data: bytes) -> tuple[np.ndarray, list[str]]:
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         if image.getextrema()[3][0] < 255:
-            white = Image.new("RGBA", image.size, "white")
-            image = Image.alpha_composite(white, image)
-            notes.append("what is transparent was put on white")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, behind), image)
+            notes.append(f"what is transparent was put on {behind}")
     if image.mode == "CMYK":
         notes.append("CMYK without a profile: colours may be off")
     return np.asarray(image.convert("RGB"), np.float32) / 255, notes
@@ -111,7 +115,7 @@ def read_mask(path: str | Path) -> np.ndarray:
     Raises:
         DataError: see `read`; or nothing is selected.
     """
-    mask = read(path).pixels.mean(axis=2)
+    mask = read(path, behind="black").pixels.mean(axis=2)  # what is transparent is not selected
     if mask.max() < 0.02:
         raise DataError(f"{path} selects nothing: it is black. White is what is selected.")
     return mask
@@ -124,7 +128,7 @@ def listed(folder: str | Path, report: Report | None = None) -> list[Path]:
         DataError: none is left.
     """
     folder, found = Path(folder), []
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.iterdir(), key=_in_order):
         if path.name.startswith(".") or path.is_dir():
             continue
         try:
@@ -140,6 +144,19 @@ def listed(folder: str | Path, report: Report | None = None) -> list[Path]:
         raise DataError(f"{folder} holds no picture that can be read "
                         f"({', '.join(SUFFIXES)}).")
     return found
+
+
+def _in_order(path: Path) -> list:
+    """Names as people count: frame 9 before frame 10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
+
+
+def named(paths: list[Path]) -> dict[str, Path]:
+    """Paths by their names without suffix, or with it where two have the same."""
+    stems = [path.stem for path in paths]
+    return {
+        path.stem if stems.count(path.stem) == 1 else path.name: path for path in paths
+    }
 
 
 def resized(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -160,8 +177,9 @@ def fitted(size: tuple[int, int], longest: int, multiple: int = 1) -> tuple[int,
         longest: pixels wanted.
         multiple: both become multiples of it; 1 leaves `longest` as it is.
     """
-    factor = longest / max(size)
-    height, width = (max(SMALLEST, side * factor) for side in size)
+    # A panorama becomes longer than asked rather than squashed: its shorter side must be seen.
+    factor = max(longest / max(size), SMALLEST / min(size))
+    height, width = (side * factor for side in size)
     return round(height / multiple) * multiple, round(width / multiple) * multiple
 
 
@@ -171,7 +189,13 @@ def as_bytes(pixels: np.ndarray) -> np.ndarray:
 
 
 def save(path: str | Path, pixels: np.ndarray, quality: int = 95) -> Path:
-    """Write a picture, whole or not at all; the suffix says how."""
+    """Write a picture, whole or not at all; the suffix says how.
+
+    Raises:
+        DataError: no suffix of a picture.
+    """
+    if Path(path).suffix.lower() not in SUFFIXES:
+        raise DataError(f"{path}: the name of a picture ends in {', '.join(SUFFIXES)}.")
     with files.whole(path) as aside:
         Image.fromarray(as_bytes(pixels)).save(aside, quality=quality)
     return Path(path)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from keras import ops
 
 from common import export, machine, metrics
 from recipes.neural_style import colours, flow, targets
@@ -49,18 +48,16 @@ def distances(studio: Studio, wish: Wish, made: dict[str, np.ndarray]) -> pd.Dat
         loss over that of the photograph itself; "similarity" to the photograph.
     """
     height, width = next(iter(made.values())).shape[:2]
-    model = studio.objective(height, width, len(wish.masks or [0]))
+    model = studio.objective(height, width, len(wish.masks or []))
     targets.set_targets(model, wish, studio.settings)
 
-    def measured(pixels):
-        return list(map(float, ops.convert_to_numpy(model.losses_of(pixels[None]))[:2]))
-
     photograph = resized(wish.content, height, width)
-    untouched = measured(photograph)[1]
+    untouched = model.measured(photograph)["style"]
     rows = {}
     for name, pixels in made.items():
-        content, style = measured(pixels)
-        rows[name] = {"content": content, "style": style, "style left": style / untouched,
+        found = model.measured(pixels)
+        rows[name] = {"content": found["content"], "style": found["style"],
+                      "style left": found["style"] / untouched,
                       "similarity": similarity(pixels, photograph)}  # fmt: skip
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("picture")
 
@@ -121,10 +118,10 @@ def measure_film(
         value = flow.root_mean(*pairs[name])
         found = metrics.bootstrap(flow.root_mean, *pairs[name]) if count > 2 else None
         records.append(_record(data, name, "flicker", value, count, seeds, found))
-        left = [
-            distances(studio, Wish(frame, wish.styles), {"": pixels})["style left"].iloc[0]
-            for frame, pixels in zip(film.frames, film.made, strict=True)
-        ]
+        left = []
+        for frame, pixels in zip(film.frames, film.made, strict=True):
+            own = Wish(frame, wish.styles, wish.shares)
+            left += distances(studio, own, {name: pixels})["style left"].tolist()
         value, found = _geometric(np.array(left))
         records.append(_record(data, name, "style left", value, len(left), seeds, found))
 

@@ -61,11 +61,11 @@ def reproduce(name: str, folder: Path) -> None:
     frames, style = video.read_frames(collection.frames), collection.paintings(None)[0]
     if name == "style":
         style = collection.paintings("van_gogh")[0]
+    wish = Wish(None, [style[0].pixels])
     films = [
-        video.make(judge.studio(size=FILM), frames, style, folder / "frames", how)
+        video.make(judge.studio(size=FILM), frames, wish, folder / "frames", how)
         for how in (video.Consistency(), video.Consistency(weight=0))
     ]
-    wish = Wish(None, [style[0].pixels])
     records += report.measure_film(collection, judge.studio(size=FILM), wish, *films, [SEED])
     strips = {"film": films[0].frames, "held together": films[0].made,
               "frame by frame": films[1].made}  # fmt: skip

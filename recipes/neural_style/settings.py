@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Optimizer = Literal["adam", "lbfgs"]
 Start = Literal["content", "style", "noise"]
@@ -39,10 +40,25 @@ class Settings(BaseModel):
     budget_mb: int | None = Field(None, ge=64)  # memory of a step; the largest tile that fits it
     seed: int = Field(0, ge=0)
 
+    @field_validator("content_layers", "style_layers")
+    @classmethod
+    def _shares(cls, layers: dict[str, float]) -> dict[str, float]:
+        if layers and not (min(layers.values()) >= 0 and 0 < sum(layers.values()) < math.inf):
+            raise ValueError("shares must be numbers of 0 or more, and not all 0")
+        return layers
+
+    @model_validator(mode="after")
+    def _together(self) -> Settings:
+        if self.content_scaling != "mean" and (self.tile or self.budget_mb):
+            raise ValueError(f"content_scaling {self.content_scaling} does not go with tile or "
+                             "budget_mb; take mean")
+        return self
+
     def sizes(self) -> list[int]:
         """Longer side of every scale, coarse to fine; none is below 64 pixels but the only one."""
         sizes = [round(self.size / 2**k) for k in reversed(range(self.scales))]
-        return [size for size in sizes if size >= 64 or size == self.size]
+        sizes = [size for size in sizes if size >= 64 or size == self.size]
+        return sizes[-self.steps :]  # each has at least one step
 
     def steps_of(self) -> list[int]:
         """Steps at every scale: a coarser one is four times as quick and gets twice as many."""

@@ -66,7 +66,7 @@ class Studio:
         self.objectives: dict[tuple, Objective] = {}
 
     def objective(
-        self, height: int, width: int, regions: int, references: int = 0
+        self, height: int, width: int, regions: int = 0, references: int = 0
     ) -> Objective:
         """The compiled losses of one size; the same each time."""
         key, how = (height, width, regions, references), self.settings
@@ -94,6 +94,20 @@ class Studio:
         how = self.settings
         stride = reach([*how.content_layers, *how.style_layers])[1] if self.tiled(longest) else 1
         return fitted(size, longest, stride)
+
+    def with_settings(self, settings: Settings) -> Studio:
+        """The same with other settings of what needs no compilation (colours, weights, steps)."""
+        other = Studio(self.extractor, settings, self.network, self.jit)
+        other.objectives = self.objectives
+        return other
+
+    def recoloured(self, wish: Wish) -> Wish:
+        """The wish with its styles in the photograph's colours, where the settings say so."""
+        recolour = {"matched": colours.matched, "histogram": colours.histogram_matched}
+        if self.settings.colours not in recolour or wish.content is None:
+            return wish
+        change = recolour[self.settings.colours]
+        return replace(wish, styles=[change(style, wish.content) for style in wish.styles])
 
     def make(
         self,
@@ -123,13 +137,11 @@ class Studio:
         made = kept.load() if resume else None
         if made and made["done"] == how.steps:
             return _made(made, key, wish, how)
-        recolour = {"matched": colours.matched, "histogram": colours.histogram_matched}
-        if how.colours in recolour and wish.content is not None:
-            recoloured = [recolour[how.colours](style, wish.content) for style in wish.styles]
-            wish = replace(wish, styles=recoloured)
+        wish = self.recoloured(wish)
         plan = _Plan(self, wish)
         at = made or {"done": 0, "seconds": 0.0, "state": [], "curve": [], "picture": None}
         if made:
+            at["resumed"] = made["done"]
             log(f"Going on after step {at['done']} of {how.steps}.")
         run = _Run(self, plan, wish, kept, at, log, preview, output_dir)
         return _made(run.to_the_end(), key, wish, how)
@@ -165,7 +177,7 @@ class _Run:
         for number, ((height, width), first, last) in enumerate(self.plan.stages):
             if at["done"] >= last:
                 continue
-            model = self.studio.objective(height, width, len(self.wish.masks or [0]))
+            model = self.studio.objective(height, width, len(self.wish.masks or []))
             targets.set_targets(model, self.wish, how)
             picture = at["picture"]
             if picture is None:

@@ -43,12 +43,18 @@ class Wish:
             raise DataError(f"{len(self.masks)} masks for {len(self.styles)} styles: give each "
                             "style a mask of its own.")
 
+    @property
+    def parts(self) -> list[float]:
+        """What each style counts, of 1."""
+        shares = self.shares or [1.0] * len(self.styles)
+        return [share / sum(shares) for share in shares]
+
     def digest(self) -> list:
         """What a result hangs on."""
         everything = [self.content, *self.styles, *(self.masks or [])]
         return [
             None if each is None else [each.shape, digest(each)] for each in everything
-        ] + [self.shares]
+        ] + [self.parts]
 
 
 def digest(array: np.ndarray) -> str:
@@ -160,7 +166,7 @@ def set_targets(model, wish: Wish, how: Settings, temporal: float = 0.0) -> None
             seen[0].features[name] / scales[name] if wish.content is not None
             else np.zeros(target.shape, np.float32)
         )  # fmt: skip
-    shares = np.array(wish.shares or [1.0] * len(wish.styles))
+    shares = np.array(wish.parts)
     for name, target in model.style_targets.items():
         matrices = np.stack([each.grams[name] for each in seen[len(seen) - len(shares) :]])
         matrices /= scales[name] ** 2

@@ -20,7 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("photographs", type=Path, help="a folder, searched to its depth")
     parser.add_argument("--style", type=Path, required=True, help="the painting")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the network")
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=2000,
+                        help="above 100 whole hundreds")
     parser.add_argument("--size", type=int, default=256, help="pixels of a square, times 4")
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--content-weight", type=float, default=0.1)
@@ -47,17 +48,17 @@ def main(arguments: list[str] | None = None) -> int:
         painting = pictures.read(options.style).pixels
         photographs = fast.photographs(options.photographs, options.size)
         found = network.find(options.weights)
-    except DataError as error:
+        settings = Settings(size=options.size, content_weight=options.content_weight,
+                            style_scale=options.style_scale, seed=options.seed)  # fmt: skip
+        studio = Workshop(found, settings, options.output).studio()
+    except (DataError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(f"{len(photographs):,} photographs. {found.said}")
-    settings = Settings(size=options.size, content_weight=options.content_weight,
-                        style_scale=options.style_scale, seed=options.seed)  # fmt: skip
-    studio = Workshop(found, settings, options.output).studio()
     pupil, epoch = fast.transformer(options.filters), min(100, options.steps)
     fast.teach(
         pupil, studio.extractor, photographs, painting, studio.settings,
-        options.output / "lessons", epochs=-(-options.steps // epoch), steps=epoch,
+        options.output / "lessons", epochs=round(options.steps / epoch), steps=epoch,
         batch=options.batch_size, seed=options.seed,
     )  # fmt: skip
     print(f"taught: {Taught(pupil).save(options.output)}")

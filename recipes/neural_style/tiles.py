@@ -64,7 +64,7 @@ class Piece(Compiled):
     """One window: how much what it answers for adds to the losses, its picture the only weight."""
 
     def __init__(self, extractor, height, width, content_layers, style_layers, regions):
-        super().__init__(name="piece")
+        super().__init__(name="piece", dtype="float32")
         self.extractor, self.size, self.regions = extractor, (height, width), regions
         self.content_layers, self.style_layers = content_layers, style_layers
         names = list({**content_layers, **style_layers})
@@ -126,7 +126,7 @@ class TiledObjective:
         width: int,
         content_layers: dict[str, float],
         style_layers: dict[str, float],
-        regions: int = 1,
+        regions: int = 0,
         tile: int = 512,
     ):
         """Args:
@@ -137,6 +137,7 @@ class TiledObjective:
         Raises:
             ValueError: a side that is no multiple of the stride, or a tile that is too small.
         """
+        regions = max(regions, 1)
         radius, stride = reach([*content_layers, *style_layers])
         if height % stride or width % stride:
             raise ValueError(f"{height} x {width} pixels; each must be a multiple of {stride}.")
@@ -186,6 +187,14 @@ class TiledObjective:
 
     def parts(self) -> dict[str, float]:
         """The losses of the last step, by name, not weighted."""
+        return self.found
+
+    def measured(self, pixels: np.ndarray) -> dict[str, float]:
+        """See `Objective.measured`."""
+        own, self.picture.value = self.picture.value, pixels[None].astype(np.float32)
+        self.piece.start("gradient", jit=False)
+        self._measure()
+        self.picture.value = own
         return self.found
 
     def _windows(self):

@@ -9,9 +9,10 @@ from __future__ import annotations
 import itertools
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -23,13 +24,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from common import files
 from common.history import duration
 from common.validation import DataError
+from recipes.neural_style import colours, memory, minimise, pictures, stylise, targets
 from recipes.neural_style import flow as flows
-from recipes.neural_style import minimise, pictures, stylise, targets
-from recipes.neural_style.pictures import Picture
 from recipes.neural_style.stylise import Studio
 from recipes.neural_style.targets import Wish
 
 SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
+FORMAT = cv2.VideoWriter_fourcc(*"mp4v")
 CODE = (*stylise.CODE, Path(flows.__file__), Path(__file__))
 
 
@@ -53,23 +54,34 @@ class Film:
     made: list[np.ndarray]
 
 
-def read_frames(source: list[Path], limit: int | None = None) -> list[np.ndarray]:
+def read_frames(
+    source: list[Path], limit: int | None = None, longest: int | None = None
+) -> list[np.ndarray]:
     """The frames of a film, float32 [height, width, 3] from 0 to 1.
 
     Args:
         source: pictures in their order, or one video file.
-        limit: at most so many.
+        limit: at most so many, 2 or more.
+        longest: pixels of the longer side, to which each frame is brought as it is read; None
+            leaves them as they are.
 
     Raises:
         DataError: nothing that can be read, one frame only, or frames of differing size.
+        ValueError: a limit below 2.
     """
+    if limit is not None and limit < 2:
+        raise ValueError(f"limit={limit}; a film has at least two frames.")
     if not source:
         raise DataError("There is no film: put its frames into a folder frames, or give a video.")
     if len(source) == 1:
-        frames = list(itertools.islice(frames_of(source[0]), limit))
+        found = itertools.islice(frames_of(source[0]), limit)
     else:
-        frames = [pictures.read(path).pixels for path in source[:limit]]
-    sizes = [frame.shape[:2] for frame in frames]
+        found = (pictures.read(path).pixels for path in source[:limit])
+    sizes, frames = [], []
+    for frame in found:
+        sizes.append(frame.shape[:2])
+        size = pictures.fitted(sizes[-1], longest) if longest else sizes[-1]
+        frames.append(pictures.resized(frame, *size))
     if len(frames) < 2:
         raise DataError(f"{source[0]} holds {len(frames)} frame(s) that can be read; a film has at "
                         "least two.")
@@ -106,7 +118,7 @@ def frame_rate(source: list[Path]) -> float:
 def make(
     studio: Studio,
     frames: list[np.ndarray],
-    styles: list[Picture],
+    wish: Wish,
     output_dir: str | Path,
     how: Consistency | None = None,
     *,
@@ -118,7 +130,7 @@ def make(
     Args:
         studio: its settings make the first frame (and every frame with a weight of 0).
         frames: float32 [height, width, 3], of one size.
-        styles: see `Wish`.
+        wish: its styles and their shares; its content and masks are not read.
         output_dir: frames are kept in `output_dir/<key>/pass_1/0001.npy`.
         how: see `Consistency`.
         resume: take finished frames from there.
@@ -130,16 +142,22 @@ def make(
     log, how = log or (lambda line: None), how or Consistency()
     size = pictures.fitted(frames[0].shape[:2], studio.settings.size)
     frames = [pictures.resized(frame, *size) for frame in frames]
-    wish = Wish(frames[0], [style.pixels for style in styles])
+    memory.check(studio.extractor, studio.settings, size)
+    wish, kept = studio.recoloured(Wish(frames[0], wish.styles, wish.shares)), studio.settings
     key = files.work_key(
         CODE, network=studio.network, settings=studio.settings.model_dump(), how=how.model_dump(),
         wish=wish.digest(), frames=[targets.digest(frame) for frame in frames],
         backend=keras.backend.backend(), precision=keras.config.dtype_policy().name,
     )  # fmt: skip
+    # Frames are held to each other as painted; the photograph's colours come last.
+    studio = studio.with_settings(kept.model_copy(update={"colours": "style"}))
     film = _Film(studio, frames, wish, Path(output_dir) / key, how, resume, log)
     made: list[np.ndarray] = []
     for number in range(film.passes):
         made = film.once(number, made)
+    if kept.colours == "content":
+        made = [colours.with_colours_of(each, frame, kept.colour_space)
+                for each, frame in zip(made, frames, strict=True)]  # fmt: skip
     return Film(frames, made)
 
 
@@ -163,7 +181,7 @@ class _Film:
                 continue
             began = before[k] if before else None
             if self.how.weight == 0 or (done == 0 and began is None):
-                wish = Wish(self.frames[k], self.wish.styles)
+                wish = replace(self.wish, content=self.frames[k])
                 made[k] = self.studio.make(wish, log=None).pixels
             else:
                 near = [k - step * back for back in self.how.earlier]
@@ -187,8 +205,8 @@ class _Film:
         if back:
             mix = trusts[0][..., None] * (1.0 if began is None else self.how.blend)
             start = mix * carried[0] + (1 - mix) * start
-        model = self.studio.objective(height, width, 1, len(self.how.earlier))
-        wish = Wish(self.frames[k], self.wish.styles)
+        model = self.studio.objective(height, width, 0, len(self.how.earlier))
+        wish = replace(self.wish, content=self.frames[k])
         targets.set_targets(model, wish, self.studio.settings, self.how.weight)
         shape = model.trust.shape
         model.warped.assign(_padded(carried, (*shape, 3)))
@@ -212,6 +230,23 @@ def _padded(arrays: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     for place, array in enumerate(arrays):
         result[place] = array
     return result
+
+
+def check_output(output: str | Path) -> None:
+    """Refuse, before any work, a video that OpenCV cannot write here; a folder is always good.
+
+    Raises:
+        DataError: it names what can be written.
+    """
+    suffix = Path(output).suffix
+    if not suffix:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        film = cv2.VideoWriter(f"{folder}/film{suffix}", FORMAT, 25.0, (64, 64))
+        good = film.isOpened()
+        film.release()
+    if not good:
+        raise DataError(f"{output}: OpenCV cannot write {suffix} here. Name an .mp4, or a folder.")
 
 
 def write(
@@ -240,7 +275,7 @@ def write(
         raise DataError(f"There is no frame to write into {output}: the film cannot be read.")
     height, width = first.shape[:2]
     with files.whole(output) as aside:
-        film = cv2.VideoWriter(str(aside), cv2.VideoWriter_fourcc(*"mp4v"), rate, (width, height))
+        film = cv2.VideoWriter(str(aside), FORMAT, rate, (width, height))
         if not film.isOpened():
             raise OSError(f"OpenCV cannot write {output} here; name a folder instead.")
         for pixels in itertools.chain([first], made):

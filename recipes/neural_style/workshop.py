@@ -43,6 +43,19 @@ class Workshop:
         studio.objectives = self._objectives.setdefault(same, {})
         return studio
 
+    def studio_for(self, shape: tuple[int, int], **changes) -> Studio:
+        """The same for a photograph of this height and width: with the tile that a budget asks for.
+
+        Raises:
+            MemoryError: the size does not fit; it names the largest one that does.
+        """
+        studio = self.studio(**changes)
+        within = memory.within_budget(studio.extractor, studio.settings, shape)
+        if within.tile != studio.settings.tile:
+            studio = self.studio(**{**changes, "tile": within.tile})
+        memory.check(studio.extractor, studio.settings, shape)
+        return studio
+
     def make(self, wish: Wish, log: Callable[[str], None] | None = None, **changes) -> Made:
         """One picture, see `Studio.make`.
 
@@ -50,10 +63,6 @@ class Workshop:
             MemoryError: before anything is computed; it names the largest size that fits.
             pydantic.ValidationError: a change that is no setting.
         """
-        studio = self.studio(**changes)
         shape = (1, 1) if wish.content is None else wish.content.shape[:2]
-        within = memory.within_budget(studio.extractor, studio.settings, shape)
-        if within.tile != studio.settings.tile:
-            studio = self.studio(**{**changes, "tile": within.tile})
-        memory.check(studio.extractor, studio.settings, shape)
+        studio = self.studio_for(shape, **changes)
         return studio.make(wish, self.output_dir, resume=self.resume, log=log)

@@ -29,3 +29,13 @@ def test_steps_are_dealt_to_the_sizes():
     assert how.sizes() == [128, 256, 512] and how.steps_of() == [57, 29, 14]
     assert Settings(size=100, scales=4, steps=10).sizes() == [100]
     assert sum(Settings(size=1000, scales=5, steps=7).steps_of()) == 7
+
+
+@pytest.mark.parametrize("line, message", [
+    ("style_layers: block1_conv1=1 block2_conv1=-1", "shares must be numbers of 0 or more"),
+    ("style_layers: block1_conv1=nan", "shares must be numbers of 0 or more"),
+    ("tile: 128, content_scaling: root", "content_scaling root does not go with tile"),
+])  # fmt: skip
+def test_what_does_not_go_together(line, message):
+    with pytest.raises(ValueError, match=message):
+        Settings(**more(line))

@@ -30,7 +30,7 @@ def test_the_sample_has_everything(sample):
 def test_a_picture_of_one_s_own_with_the_sample_s_paintings(sample, tmp_path):
     pictures.save(tmp_path / "me.jpg", sample.photograph("flower").pixels)
     own = data.load(tmp_path / "me.jpg")
-    assert not own.synthetic and own.photograph(None).name == "me"
+    assert own.photograph(None).name == "me" and "paintings are synthetic" in own.licence
     assert own.paintings(None)[0][0].name == "brushwork"
     assert own.paintings(str(tmp_path / "me.jpg"))[0][0].name == "me"
 
@@ -64,3 +64,30 @@ def test_a_wrong_door_is_named(door, message):
 def test_a_wrong_name_is_named(sample, ask, message):
     with pytest.raises(DataError, match=message):
         ask(sample)
+
+
+def test_twins_counting_and_empty_folders(sample, tmp_path):
+    for kind in ("content", "styles", "masks", "frames"):
+        (tmp_path / kind).mkdir()
+    china = sample.photograph("china").pixels
+    for name in ("a.jpg", "a.png", "b.png"):
+        pictures.save(tmp_path / "content" / name, china)
+    for number in (1, 2, 10):
+        pictures.save(tmp_path / "frames" / f"{number}.png", china)
+    own = data.load(tmp_path)
+    assert list(own.content) == ["a.jpg", "a.png", "b"]
+    assert [path.stem for path in own.frames] == ["1", "2", "10"]
+    assert own.masks == {} and own.synthetic and "synthetic" in own.licence
+    (tmp_path / "frames" / "2.png").unlink()
+    (tmp_path / "frames" / "10.png").unlink()
+    alone = data.load(tmp_path)
+    assert alone.frames == [] and alone.report.counts["one frame"] == 1
+
+
+def test_masks_belong_to_the_photograph_with_the_longest_name(sample, tmp_path):
+    for kind, names in (("content", ("me", "me_2")), ("masks", ("me_sky", "me_2_sky"))):
+        (tmp_path / kind).mkdir()
+        for name in names:
+            pictures.save(tmp_path / kind / f"{name}.png", sample.photograph("china").pixels)
+    own = data.load(tmp_path)
+    assert list(own.masks_of("me")) == ["me_sky"] and list(own.masks_of("me_2")) == ["me_2_sky"]

@@ -101,3 +101,17 @@ def test_a_folder_and_a_film(taught, tmp_path):
     target = tmp_path / "out.mp4"
     assert one_pass.apply(network, tmp_path / "in.mp4", target, log=lines.append) == 3
     assert len(video.read_frames([tmp_path / "out.mp4"])) == 3
+
+
+def test_another_style_or_more_steps_begin_anew(extractor, photographs, styles, how, tmp_path):
+    def teach(style, epochs=1):
+        keras.utils.set_random_seed(0)
+        network = fast.transformer(2, 1)
+        fast.teach(network, extractor, photographs, style, how, tmp_path, epochs=epochs, steps=1,
+                   batch=1, log=None)  # fmt: skip
+        return network.get_weights()[0]
+
+    first, other = teach(styles[0]), teach(styles[1])
+    assert not np.array_equal(first, other)
+    np.testing.assert_array_equal(teach(styles[0]), first)
+    teach(styles[0], epochs=2)

@@ -61,3 +61,16 @@ def test_the_largest_size_that_fits_is_named(content, styles, tmp_path, monkeypa
     with pytest.raises(MemoryError, match="or set MORE"):
         shop.make(Wish(content, styles[:1]))
     assert not list(tmp_path.iterdir())
+
+
+def test_small_pictures_and_deep_networks_have_tiles_that_can_be(content, styles, tmp_path):
+    found = network.find("small")
+    with pytest.raises(MemoryError, match="budget_mb=64 does not do for SIZE=100"):
+        Workshop(found, Settings(size=100, budget_mb=64), tmp_path).make(Wish(content, styles[:1]))
+    deep = features.vgg19(["block5_conv1"], None)
+    how = Settings(size=512, budget_mb=330, content_layers={"block5_conv1": 1.0})
+    tile = memory.within_budget(deep, how, (384, 512)).tile
+    assert tile >= 208  # what features so deep see
+    assert memory.estimate_mb(deep, Settings(size=512, style_scale=4), 384, 512) > 2 * (
+        memory.estimate_mb(deep, Settings(size=512), 384, 512)
+    )

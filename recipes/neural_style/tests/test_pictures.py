@@ -147,7 +147,7 @@ def test_a_folder_of_mixed_things(pixels, tmp_path):
 def test_sizes():
     assert pictures.fitted((480, 640), 320) == (240, 320)
     assert pictures.fitted((640, 480), 320) == (320, 240)
-    assert pictures.fitted((10, 4000), 400) == (pictures.SMALLEST, 400)
+    assert pictures.fitted((40, 1000), 256) == (32, 800)  # longer rather than squashed
     half = np.full((20, 30, 3), 0.5, np.float32)
     for size in ((10, 15), (41, 33), (20, 30)):
         found = pictures.resized(half, *size)
@@ -166,3 +166,15 @@ def test_a_mask_that_selects_nothing_is_refused(tmp_path):
         pictures.read_mask(tmp_path / "black.png")
     Image.new("L", (WIDTH, HEIGHT), 128).save(tmp_path / "half.png")
     np.testing.assert_allclose(pictures.read_mask(tmp_path / "half.png"), 128 / 255)
+
+
+def test_a_transparent_mask_selects_what_is_opaque(tmp_path):
+    mask = np.full((64, 64, 4), 255, np.uint8)
+    mask[32:, :, 3] = 0
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    assert pictures.read_mask(tmp_path / "mask.png").mean() == pytest.approx(0.5)
+
+
+def test_a_picture_needs_the_name_of_one(tmp_path):
+    with pytest.raises(DataError, match="the name of a picture ends in .jpg"):
+        pictures.save(tmp_path / "out", np.zeros((40, 40, 3)))

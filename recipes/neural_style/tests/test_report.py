@@ -79,3 +79,13 @@ def test_pictures_of_any_number_and_shape(content, styles, tmp_path):
     with Image.open(tmp_path / "film.gif") as film:
         assert film.n_frames == 2
     assert 'alt="Animation: a, b"' in page.data
+
+
+def test_pieces_are_measured_as_the_whole(shop, content, styles, made):
+    wish = Wish(content, styles[:1])
+    larger = np.kron(made["woodcut"], np.ones((2, 2, 1), np.float32))
+    whole, parts = (
+        report.distances(shop.studio(tile=tile, size=128), wish, {"larger": larger})
+        for tile in (None, 64)
+    )
+    np.testing.assert_allclose(parts[["content", "style"]], whole[["content", "style"]], rtol=1e-3)

@@ -22,7 +22,7 @@ def test_the_loss_falls(extractor, tiny, content, styles, optimizer):
     made = studio.make(Wish(content, styles[:1]), log=None)
     assert made.pixels.shape == content.shape and made.pixels.dtype == np.float32
     assert 0 <= made.pixels.min() and made.pixels.max() <= 1
-    objective = studio.objective(48, 64, 1)
+    objective = studio.objective(48, 64)
     before = ops.convert_to_numpy(objective.losses_of(content[None])).dot([0.01, 1, 0, 0])
     after = ops.convert_to_numpy(objective.losses_of(made.pixels[None])).dot([0.01, 1, 0, 0])
     assert after < 0.5 * before
@@ -105,7 +105,7 @@ def test_a_mixture_lies_between_its_styles(extractor, tiny, content, styles):
     settings = tiny.model_copy(update={"steps": 40})
     studio = Studio(extractor, settings, "tiny")
     ends = [studio.make(Wish(content, styles, [a, 1 - a]), log=None).pixels for a in (1, 0.5, 0)]
-    model = studio.objective(48, 64, 1)
+    model = studio.objective(48, 64)
     first, middle, last = (grams(each, model) for each in ends)
     assert np.linalg.norm(middle - first) < np.linalg.norm(last - first)
     assert np.linalg.norm(middle - last) < np.linalg.norm(last - first)
@@ -191,3 +191,48 @@ def test_the_photograph_s_colours_are_kept(extractor, tiny, content, styles):
     far, near = (np.abs(made[kind].mean((0, 1)) - content.mean((0, 1))).sum()
                  for kind in ("style", "matched"))  # fmt: skip
     assert near < far
+
+
+@pytest.mark.parametrize("tile", [None, 64])
+def test_one_mask_alone_counts_and_leaves_no_trace(extractor, tiny, content, styles, tile):
+    studio = Studio(extractor, tiny.model_copy(update={"size": 96, "tile": tile}), "tiny")
+    plain = studio.make(Wish(content, styles[:1]), log=None).pixels
+    left = np.zeros((48, 64), np.float32)
+    left[:, :32] = 1
+    masked = studio.make(Wish(content, styles[:1], masks=[left]), log=None).pixels
+    apart = np.abs(masked - plain).mean(axis=(0, 2))
+    assert apart[64:].mean() > 0.02
+    kept = np.abs(masked - targets.resized(content, *masked.shape[:2])).mean(axis=(0, 2))
+    assert kept[72:].mean() < 0.5 * kept[:48].mean()  # what is not painted stays a photograph
+    again = Studio(extractor, studio.settings, "tiny")
+    again.objectives = studio.objectives
+    np.testing.assert_array_equal(again.make(Wish(content, styles[:1]), log=None).pixels, plain)
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("change", [{}, {"tile": 64}, {"optimizer": "lbfgs"}])
+def test_half_the_precision_of_the_network(tiny, content, styles, precision, change):
+    import keras
+
+    from recipes.neural_style import features
+
+    keras.config.set_dtype_policy(precision)
+    try:
+        layers = [*tiny.content_layers, *tiny.style_layers]
+        half = features.vgg(layers, None, "average", (6, 8), "half")
+        settings = tiny.model_copy(update={"size": 96, "steps": 4, **change})
+        made = Studio(half, settings, "half").make(Wish(content, styles[:1]), log=None)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert made.pixels.dtype == np.float32 and np.isfinite(made.curve["total"]).all()
+
+
+def test_fewer_steps_than_sizes(extractor, tiny, content, styles, tmp_path):
+    settings = tiny.model_copy(update={"size": 256, "scales": 3, "steps": 2})
+    studio = Studio(extractor, settings, "tiny")
+    first = studio.make(Wish(content, styles[:1]), tmp_path, log=None)
+    assert list(first.curve["step"]) == [1, 2] and settings.sizes() == [128, 256]
+    lines = []
+    again = studio.make(Wish(content, styles[:1], [3.0]), tmp_path, log=lines.append)
+    assert not lines  # finished is finished, and one style's share does not matter
+    np.testing.assert_array_equal(again.pixels, first.pixels)

@@ -7,8 +7,8 @@ import pytest
 from common.validation import DataError
 from data_scripts import sample_neural_style
 from recipes.neural_style import flow, pictures, video
-from recipes.neural_style.pictures import Picture
 from recipes.neural_style.stylise import Studio
+from recipes.neural_style.targets import Wish
 from recipes.neural_style.video import Consistency
 
 
@@ -25,7 +25,7 @@ def studio(extractor, tiny):
 
 @pytest.fixture(scope="module")
 def painting(styles):
-    return [Picture("woodcut", styles[0])]
+    return Wish(None, styles[:1])
 
 
 def test_a_film_flickers_less_than_its_frames_alone(studio, frames, painting, tmp_path):
@@ -74,3 +74,31 @@ def test_what_is_no_film_is_named(frames, tmp_path):
         cv2.imwrite(str(tmp_path / f"{k}.png"), np.zeros((*size, 3), np.uint8))
     with pytest.raises(DataError, match="2.png is 60 x 50 pixels, the first frame 60 x 40"):
         video.read_frames([tmp_path / f"{k}.png" for k in range(3)])
+
+
+def test_colours_and_shares_hold_for_every_frame(studio, frames, styles, tmp_path):
+    from recipes.neural_style import colours
+
+    kept = studio.with_settings(studio.settings.model_copy(update={"colours": "content"}))
+    film = video.make(kept, frames[:3], Wish(None, styles[:1]), tmp_path, Consistency(steps=4),
+                      log=None)  # fmt: skip
+    for frame, made in zip(film.frames, film.made, strict=True):
+        # But for what cannot be shown at all, giving the colours again changes nothing.
+        assert np.abs(made - colours.with_colours_of(made, frame, "lab")).mean() < 0.01
+    one = video.make(studio, frames[:2], Wish(None, styles, [0.0, 1.0]), tmp_path,
+                     Consistency(steps=4), log=None)  # fmt: skip
+    other = video.make(studio, frames[:2], Wish(None, styles[1:]), tmp_path, Consistency(steps=4),
+                       log=None)  # fmt: skip
+    np.testing.assert_allclose(one.made[1], other.made[1], atol=0.15)
+
+
+def test_limits_and_formats_are_refused_before_any_work(frames, tmp_path):
+    video.write(frames, tmp_path / "film.mp4", 12.0)
+    with pytest.raises(ValueError, match="limit=1; a film has at least two"):
+        video.read_frames([tmp_path / "film.mp4"], limit=1)
+    small = video.read_frames([tmp_path / "film.mp4"], limit=2, longest=64)
+    assert max(small[0].shape) == 64
+    video.check_output(tmp_path / "out.mp4")
+    video.check_output(tmp_path / "folder")
+    with pytest.raises(DataError, match="OpenCV cannot write .words here"):
+        video.check_output(tmp_path / "out.words")
