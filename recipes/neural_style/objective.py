@@ -5,22 +5,10 @@ from __future__ import annotations
 import keras
 import numpy as np
 from keras import ops
-from pydantic import BaseModel, ConfigDict, Field
 
 from recipes.neural_style import losses
 
 PARTS = ("content", "style", "total variation", "temporal")
-
-
-class Weights(BaseModel):
-    """What each loss counts. All losses are near 1 at the start of a run, whatever the network."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    content: float = Field(1.0, ge=0)
-    style: float = Field(1.0, ge=0)
-    total_variation: float = Field(0.0, ge=0)
-    temporal: float = Field(0.0, ge=0)
 
 
 class Compiled(keras.Model):

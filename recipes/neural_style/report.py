@@ -122,7 +122,7 @@ def measure_film(
         for frame, pixels in zip(film.frames, film.made, strict=True):
             own = Wish(frame, wish.styles, wish.shares)
             left += distances(studio, own, {name: pixels})["style left"].tolist()
-        value, found = _geometric(np.array(left))
+        value, found = _geometric(np.array(left), "frames")
         records.append(_record(data, name, "style left", value, len(left), seeds, found))
 
     def ratio(*columns):
@@ -137,17 +137,20 @@ def measure_film(
 def _mean(values):
     found = metrics.mean_over_folds(values) if len(values) > 1 else None
     if found is not None:
-        found = found.model_copy(update={"high": min(found.high, 1.0)})  # no similarity is above 1
+        method = found.method.replace("folds", "paintings")
+        # No similarity is above 1.
+        found = found.model_copy(update={"high": min(found.high, 1.0), "method": method})
     return values.mean(), found
 
 
-def _geometric(values):
-    """The geometric mean and its t interval: ratios cannot fall below 0."""
+def _geometric(values, what: str = "paintings"):
+    """The geometric mean and its t interval over these: ratios cannot fall below 0."""
     logarithms = np.log(values)
     found = metrics.mean_over_folds(logarithms) if len(values) > 1 else None
     if found is not None:
         bounds = {name: float(np.exp(getattr(found, name))) for name in ("value", "low", "high")}
-        found = found.model_copy(update={**bounds, "method": f"{found.method} of logarithms"})
+        method = found.method.replace("folds", what) + " of logarithms"
+        found = found.model_copy(update={**bounds, "method": method})
     return float(np.exp(logarithms.mean())), found
 
 
