@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from common import files
 
+Precision = Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"]
+
 
 class Parameters(BaseModel):
     """What every recipe has; each recipe adds its own upper-case names with their ranges."""
@@ -27,7 +29,7 @@ class Parameters(BaseModel):
     LIMIT: int | None = Field(ge=1)
     RESUME: bool
     MEMORY: Literal["grow"] | str | float | None
-    PRECISION: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"]
+    PRECISION: Precision
 
     @classmethod
     def check(cls, names: Mapping[str, Any]) -> Self:

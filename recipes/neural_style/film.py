@@ -10,6 +10,9 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import get_args
+
+from common.parameters import Precision
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--passes", type=int, default=1, help="over the film, to and fro")
     parser.add_argument("--limit", type=int, help="at most so many frames")
     parser.add_argument("--weights", default="auto", help="network of the losses, see the README")
-    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--precision", default="float32", choices=get_args(Precision))
     options = parser.parse_args(arguments)
     for name, least in (("size", 32), ("steps", 1), ("passes", 1), ("limit", 2)):
         if getattr(options, name) is not None and getattr(options, name) < least:

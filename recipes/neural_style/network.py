@@ -6,6 +6,7 @@ import os
 import socket
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 
 import keras
@@ -80,7 +81,7 @@ class Network:
             return features.random_filters()
         if self.name == "small":
             return small.load(layers, pooling)
-        return features.vgg19(layers, features.read_kernels(self.file or _fetched()), pooling)
+        return features.vgg19(layers, _kernels(self.file or _fetched(), self.key), pooling)
 
 
 def find(weights: str) -> Network:
@@ -123,6 +124,12 @@ def find(weights: str) -> Network:
     deep = "block5_conv1/kernel" in features.read_kernels(path)
     return Network(path.name, f"weights of VGG-19 from {path.name}", sha256_of(path),
                    *(WHOLE if deep else TO_BLOCK3), path)  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _kernels(file: Path, key: str) -> dict:
+    """A file's weights, read once for all extractors; `key` changes with its content."""
+    return features.read_kernels(file)
 
 
 def cached() -> Path:

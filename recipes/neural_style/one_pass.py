@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from common import export
+from common import export, files
 from common.validation import DataError
 from recipes.neural_style import fast, pictures
 from recipes.neural_style.pictures import as_bytes, fitted, resized
@@ -50,10 +50,8 @@ class Taught:
     def save(self, folder: str | Path) -> Path:
         """Write `folder/fast.keras`, whole or not at all."""
         path = Path(folder) / FILE
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f"writing_{FILE}")
-        self.network.save(aside)
-        aside.replace(path)
+        with files.whole(path) as aside:
+            self.network.save(aside)
         return path.parent
 
     def export(self, folder: str | Path, example: np.ndarray) -> Path:

@@ -57,8 +57,8 @@ class Studio:
         extractor: from `features.py`, with the layers that the settings name.
         settings: see `Settings`.
         network: what the extractor is, for the key of a checkpoint ("vgg19", a digest, ...).
-        jit: compile steps with XLA; None: where it wins. TensorFlow's XLA takes seconds for every
-            size and gives a tenth back, and loses to its bfloat16 kernels.
+        jit: compile steps with XLA; None: not on TensorFlow, whose XLA takes seconds for every size
+            and was slower on a CPU with the whole VGG-19 and with bfloat16.
         """
         if jit is None:
             jit = False if keras.backend.backend() == "tensorflow" else "auto"

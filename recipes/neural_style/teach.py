@@ -12,6 +12,9 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import get_args
+
+from common.parameters import Precision
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--style-scale", type=float, default=1.0)
     parser.add_argument("--filters", type=int, default=32, help="16 is four times as quick")
     parser.add_argument("--weights", default="auto", help="network of the losses, see the README")
-    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--precision", default="float32", choices=get_args(Precision))
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     if options.size % 4 or options.size < 32:
