@@ -130,7 +130,7 @@ def measure_film(
 
     columns = [*pairs[HELD], *pairs[ALONE]]
     found = metrics.bootstrap(ratio, *columns) if count > 2 else None
-    records.append(_record(data, HELD, "times less flicker", ratio(*columns), count, seeds, found))
+    records.append(_record(data, OURS, "times less flicker", ratio(*columns), count, seeds, found))
     return records
 
 
@@ -184,7 +184,7 @@ def verdict(data: Collection, records: list[dict]) -> str:
     ]
     if (HELD, "flicker") in value:
         lines.append(
-            f"Held together, the film flickers {value[HELD, 'times less flicker']:.1f} times less "
+            f"Held together, the film flickers {value[OURS, 'times less flicker']:.1f} times less "
             f"than frame by frame, with {value[HELD, 'style left']:.1%} of the distance in style "
             f"left against {value[ALONE, 'style left']:.1%}."
         )

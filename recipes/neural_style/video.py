@@ -39,7 +39,7 @@ class Consistency(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    weight: float = Field(10.0, ge=0)  # of the temporal loss; 0 makes every frame by itself
+    weight: float = Field(4.0, ge=0)  # of the temporal loss; 0 makes every frame by itself
     earlier: tuple[int, ...] = (1, 2, 4)  # frames back that a frame is held to
     steps: int = Field(60, ge=1)  # of every frame after the first
     passes: int = Field(1, ge=1)  # over the film, to and fro
