@@ -225,6 +225,11 @@ def styles() -> str:
     return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{own}"
 
 
+def page_name(run: RunResult) -> str:
+    """The file of a run's page; a recipe's name may hold a slash, a file's may not."""
+    return f"{run.recipe}-{run.preset}.html".replace("/", "-")
+
+
 def not_run(recipe: recipes.Recipe) -> RunResult:
     """The place of a recipe of which the folder holds no run."""
     return RunResult(
@@ -256,7 +261,7 @@ def build(runs: Path, out: Path, root: Path = ROOT, say: Callable[[str], None] =
     cards = []
     for result in results:
         folder = runs / result.folder
-        page = f"{result.recipe}-{result.preset}.html"
+        page = page_name(result)
         has_page = bool(result.notebook) and (folder / result.notebook).is_file()
         if has_page:
             notebook = nbformat.read(folder / result.notebook, as_version=4)

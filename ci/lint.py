@@ -22,7 +22,8 @@ from nbformat import NotebookNode
 from nbformat.validator import NotebookValidationError
 
 from ci import recipe as recipes
-from ci.recipe import ROOT, RecipeError, parse_parameters, shown
+from ci.parameters import parse_parameters
+from ci.recipe import ROOT, RecipeError, shown
 
 TAGS = ("setup", "parameters", "metrics", "export")  # in this order
 PARAMETERS = ("DATA", "OUTPUT_DIR", "SEED", "EPOCHS", "BATCH_SIZE", "LIMIT", "RESUME")
@@ -250,9 +251,14 @@ def lint_folder(folder: Path) -> list[str]:
             found.add(f"{name} is missing", f"write {shown(folder / name)}")
     if (folder / "recipe.yaml").exists():
         try:
-            recipes.load(folder)
+            named = [one.notebook_path.resolve() for one in recipes.load(folder)]
         except RecipeError as error:
             found.append(f"{error} – mend: edit recipe.yaml or the parameters cell")
+        else:
+            for path in sorted(folder.glob("*.ipynb")):
+                if path.resolve() not in named:  # no command would ever run it
+                    mend = "give it a document of its own there, after `---`, or remove it"
+                    found.add(f"recipe.yaml does not name {path.name}", mend)
     readme = folder / "README.md"
     if readme.exists():
         in_readme = Findings(readme)

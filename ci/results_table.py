@@ -1,8 +1,8 @@
 """Write measured results into the READMEs: `python -m ci.results_table [--check]`.
 
 The text between `<!-- results:begin NAME -->` and `<!-- results:end -->` is made from
-results/NAME.json and the `tables` of the recipe's recipe.yaml. The project's README gets the
-first table of each recipe, the recipe's own README all of them.
+results/NAME.json and the `tables` in recipe.yaml of the recipe folder NAME. The project's README
+gets the first table of each of its notebooks, the folder's own README all of them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class ResultsError(ValueError):
 
 
 class Record(Metric):
-    """One measured number of results/<recipe>.json, with where it comes from."""
+    """One measured number of results/<folder>.json, with where it comes from."""
 
     preset: str
     synthetic: bool
@@ -62,15 +62,25 @@ def read_records(path: Path) -> list[Record]:
         raise ResultsError(f"{path}: not readable as JSON: {error}") from None
 
 
-def block(recipe: Recipe, records: list[Record], source: str, first_only: bool = False) -> str:
-    """The Markdown of one recipe's tables, ending in a line break."""
-    variants = list(dict.fromkeys(r.variant for r in records))
-    named = list(dict.fromkeys(p.of for p in recipe.published))
-    tables = recipe.tables
-    if not tables and variants:
-        tables = [Table(title=recipe.title, variants=variants, published=named)]
+def block(
+    found: list[Recipe], records: list[Record], source: str, first_only: bool = False
+) -> str:
+    """The Markdown of the tables of one folder's recipes, ending in a line break.
+
+    `first_only` takes the first table of each recipe. One recipe without `tables` gets one of all
+    its numbers. Raises ResultsError where the records do not tell which table they belong in.
+    """
+    most = 1 if first_only else None
+    tables = [(recipe, table) for recipe in found for table in recipe.tables[:most]]
+    if records and not tables:
+        if len(found) > 1:  # a record does not say which notebook it is of
+            raise ResultsError(
+                f"{source}: results of several notebooks, and no `tables:` in "
+                f"{found[0].folder / 'recipe.yaml'} – mend: say there which variants each shows"
+            )
+        tables = [(found[0], everything(found[0], records))]
     parts = []
-    for table in tables[:1] if first_only else tables:
+    for recipe, table in tables:
         # Results on data that we made ourselves must never be read beside real ones.
         for synthetic in (False, True):
             same = [r for r in records if r.synthetic is synthetic]
@@ -78,6 +88,13 @@ def block(recipe: Recipe, records: list[Record], source: str, first_only: bool =
             if part:
                 parts.append(part)
     return "\n\n".join(parts or [NONE_YET]) + "\n"
+
+
+def everything(recipe: Recipe, records: list[Record]) -> Table:
+    """The table of a recipe that describes none: every variant and published number."""
+    variants = list(dict.fromkeys(r.variant for r in records))
+    published = list(dict.fromkeys(p.of for p in recipe.published))
+    return Table(title=recipe.title, variants=variants, published=published)
 
 
 def choose(table: Table, metric: str, records: list[Record], source: str) -> dict:
@@ -198,7 +215,8 @@ def rewrite(text: str, blocks: dict[str, str], readme: Path) -> str:
     def make(match: re.Match) -> str:
         name = match["name"]
         if name not in blocks:
-            raise ResultsError(f"{readme}: a results block names {name}, which is no recipe")
+            raise ResultsError(f"{readme}: a results block names {name}, which is no recipe folder "
+                               f"– mend: one of {', '.join(blocks)}")
         return f"<!-- results:begin {name} -->\n{blocks[name]}{match['end']}"
 
     return BLOCK.sub(make, text)
@@ -211,15 +229,16 @@ def update(root: Path = ROOT, check: bool = False) -> list[str]:
     """
     short: dict[str, str] = {}
     whole: dict[str, str] = {}
-    found = recipes.find_all(root)
-    for recipe in found:
-        source = f"results/{recipe.name}.json"
+    folders = recipes.folders(root)
+    for folder in folders:
+        found = recipes.load(folder)
+        source = f"results/{folder.name}.json"
         records = read_records(root / source)
-        short[recipe.name] = block(recipe, records, source, first_only=True)
-        whole[recipe.name] = block(recipe, records, source)
+        short[folder.name] = block(found, records, source, first_only=True)
+        whole[folder.name] = block(found, records, source)
     lines = []
-    targets = [(root / "README.md", short, [r.name for r in found])]
-    targets += [(r.folder / "README.md", whole, [r.name]) for r in found]
+    targets = [(root / "README.md", short, list(short))]
+    targets += [(folder / "README.md", whole, [folder.name]) for folder in folders]
     for readme, blocks, expected in targets:
         try:
             text = readme.read_text(encoding="utf-8")

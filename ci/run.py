@@ -3,138 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import hashlib
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from ci import recipe as recipes
 from ci import summary
 from ci.follow import Outcome, Progress, execute, say
-from ci.recipe import ROOT, Recipe
+from ci.plan import Job, UsageError, choose, plan
+from ci.recipe import ROOT
 from ci.summary import PublishedNumber, RunResult
 from common import files
 
 STAMP = "recipe_run"  # key of the stamp in an executed notebook's metadata
-# Changing these leaves a preset what it is, so its floors still hold.
-HARMLESS = {"SEED", "RESUME"}
-
-
-class UsageError(ValueError):
-    """A command line that cannot be run; exit code 2."""
-
-
-@dataclass
-class Job:
-    """One notebook to run with one preset."""
-
-    recipe: Recipe
-    preset: str
-    folder: Path
-    overrides: dict[str, Any] = field(default_factory=dict)
-    skip: str = ""  # why it is not run
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """What papermill injects."""
-        given = {**self.recipe.presets.get(self.preset, {}), **self.overrides}
-        return {**given, "OUTPUT_DIR": str(self.folder)}
-
-    @property
-    def changed(self) -> list[str]:
-        """Parameters from the command line that differ from the preset."""
-        preset = self.recipe.presets.get(self.preset, {})
-        defaults = {name: p.default for name, p in self.recipe.parameters.items()}
-        return [n for n, v in self.overrides.items() if v != {**defaults, **preset}[n]]
-
-    @property
-    def data(self) -> Any:
-        """The door this run goes through."""
-        default = self.recipe.parameters.get("DATA")
-        return self.parameters.get("DATA", default and default.default)
-
-
-def plan(args: argparse.Namespace) -> list[Job]:
-    """Turn the command line into jobs; UsageError or RecipeError before anything is started."""
-    chosen = [find(name, args.root) for name in args.recipes] or recipes.find_all(args.root)
-    if not chosen:
-        raise UsageError(f"no recipes under {args.root / 'recipes'}")
-    jobs = []
-    for one in chosen:
-        overrides = parse_overrides(one, args.p)
-        for preset in dict.fromkeys(args.preset):
-            job = Job(one, preset, (args.out / one.name / preset).resolve(), overrides)
-            if preset not in one.presets:
-                if args.recipes or not any(preset in r.presets for r in chosen):
-                    valid = ", ".join(one.presets)
-                    raise UsageError(f"{one.name}: no preset {preset}. Valid: {valid}")
-                job.skip = f"has no preset {preset}"
-            elif args.skip_missing:
-                job.skip = missing_data(job.data)
-            jobs.append(job)
-    return jobs
-
-
-def find(name: str, root: Path) -> Recipe:
-    """A recipe by its name, or by its folder."""
-    if (Path(name) / "recipe.yaml").exists():
-        return recipes.load(name)
-    known = {folder.name: folder for folder in recipes.folders(root)}
-    if name in known:
-        return recipes.load(known[name])
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    hint = f", did you mean {near[0]}?" if near else "."
-    raise UsageError(f"no recipe {name}{hint} Valid: {', '.join(known)}")
-
-
-def parse_overrides(recipe: Recipe, pairs: list[list[str]]) -> dict[str, Any]:
-    """Check `-p NAME VALUE` pairs against the notebook's parameters."""
-    values = {}
-    for name, text in pairs:
-        if name == "OUTPUT_DIR":
-            raise UsageError("OUTPUT_DIR is set by the runner; choose the folder with -o DIR")
-        try:
-            value = recipe.parameter(name).parse(text)
-        except recipes.ParameterError as error:
-            raise UsageError(f"{recipe.name}: {error}") from None
-        # A notebook runs in its own folder, so a path typed here must not stay relative. A plain
-        # word such as `mr` names a published set, even where a folder of that name is at hand.
-        if isinstance(value, str) and {".", os.sep} & set(value) and Path(value).exists():
-            value = str(Path(value).resolve())
-        values[name] = value
-    return values
-
-
-def missing_data(data: Any) -> str:
-    """Why the published set `data` cannot be had; empty where it can, or is no published set.
-
-    Fetches it: from the cache, a mirror folder or the network, as the run itself would.
-    """
-    if not isinstance(data, str) or data == "sample":
-        return ""
-    from common import datasets
-    from common.download import TransferError
-
-    if data not in datasets.names():
-        return ""
-    try:
-        datasets.mirror_folder()
-    except datasets.DatasetError as error:
-        raise UsageError(str(error)) from None
-    try:
-        datasets.load(data)
-    except TransferError as error:  # damage and a full disk are failures, not missing data
-        return " ".join(str(error).split())
-    return ""
 
 
 def run_job(job: Job, root: Path, timeout: float | None) -> tuple[RunResult, BaseException | None]:
@@ -152,7 +41,7 @@ def run_job(job: Job, root: Path, timeout: float | None) -> tuple[RunResult, Bas
         changed=job.changed,
         unit=recipe.unit,
         data=str(job.data),
-        floor=summary.floor_text(recipe, job.preset) if floors_hold(job) else "",
+        floor=summary.floor_text(recipe, job.preset) if job.floors_hold else "",
         expected_minutes=recipe.minutes.get(job.preset, 0.0),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         commit=commit(root),
@@ -174,7 +63,7 @@ def run_job(job: Job, root: Path, timeout: float | None) -> tuple[RunResult, Bas
 
 
 def _run_locked(job: Job, result: RunResult, root: Path, timeout: float | None):
-    running = job.folder / f"{job.recipe.name}.running.ipynb"
+    running = job.folder / f"{job.recipe.notebook_path.stem}.running.ipynb"
     before = file_state(job.folder / "metrics.json")
     start = time.monotonic()
     progress = Progress(f"{result.recipe} {result.preset}", result.expected_minutes)
@@ -208,11 +97,6 @@ def file_state(path: Path) -> tuple[int, int] | None:
     return stat.st_mtime_ns, stat.st_ino
 
 
-def floors_hold(job: Job) -> bool:
-    """A preset's floors are for its own parameters, not for a user's data or a shorter run."""
-    return not set(job.changed) - HARMLESS
-
-
 def judge(job: Job, result: RunResult, before: tuple[int, int] | None) -> str:
     """Read the finished run's metrics into `result`; return what is wrong with them, or nothing."""
     try:
@@ -221,7 +105,7 @@ def judge(job: Job, result: RunResult, before: tuple[int, int] | None) -> str:
             return "the notebook wrote no metrics.json; the one there is from an earlier run"
         # A user's data may have another target, whose run says itself what counts.
         own = metrics["headline"].get("metric", job.recipe.headline)
-        name = job.recipe.headline if floors_hold(job) else own
+        name = job.recipe.headline if job.floors_hold else own
         headline = summary.find_metric(metrics, name)
     except ValueError as error:
         return str(error)
@@ -236,14 +120,14 @@ def judge(job: Job, result: RunResult, before: tuple[int, int] | None) -> str:
         for p in job.recipe.published
         if p.data == headline.get("data", result.data) and p.metric == name
     ]
-    if not floors_hold(job):
+    if not job.floors_hold:
         say(f"  floors of {job.preset} not checked: {', '.join(job.changed)} changed")
         return ""
     return "; ".join(summary.below_floors(metrics, job.recipe.floors.get(job.preset, {})))
 
 
 def keep_notebook(running: Path, result: RunResult) -> str | None:
-    """Stamp the executed notebook, whole or partial, and give it its final name."""
+    """Stamp the executed notebook, whole or partial, and give it its source's name."""
     import nbformat
 
     try:
@@ -252,7 +136,7 @@ def keep_notebook(running: Path, result: RunResult) -> str | None:
         return None  # stopped before, or in the middle of, its first save
     keys = ("source", "sha256", "commit", "preset", "parameters", "date", "minutes", "state")
     notebook.metadata[STAMP] = {**result.model_dump(include=set(keys)), "reason": result.reason}
-    target = running.with_name(f"{result.recipe}.ipynb")
+    target = running.with_name(Path(result.source).name)
     files.write_text(target, nbformat.writes(notebook))
     running.unlink()
     return target.name
@@ -288,7 +172,7 @@ def commit(root: Path) -> str | None:
 
 def print_list(args: argparse.Namespace) -> None:
     """The recipes with their presets; the parameters too of those that are named."""
-    for one in [find(name, args.root) for name in args.recipes] or recipes.find_all(args.root):
+    for one in itertools.chain(*choose(args.recipes, args.root)):
         presets = ", ".join(f"{name} (about {one.minutes[name]:g} min)" for name in one.presets)
         say(f"{one.name}: {one.title}\n  presets: {presets}")
         for p in one.parameters.values() if args.recipes else ():
@@ -298,7 +182,10 @@ def print_list(args: argparse.Namespace) -> None:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(prog="python -m ci.run", description=__doc__)
-    p.add_argument("recipes", nargs="*", metavar="RECIPE", help="name or folder; none = all")
+    p.add_argument(
+        "recipes", nargs="*", metavar="RECIPE",
+        help="a recipe's name or folder, or `name/notebook` for one of several; none = all",
+    )  # fmt: skip
     p.add_argument("--preset", action="append", help="quick, real, full …; may be repeated")
     p.add_argument(
         "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
@@ -329,7 +216,7 @@ def main(argv: list[str] | None = None) -> int:
         if args.list:
             print_list(args)
             return 0
-        jobs = plan(args)
+        jobs = plan(args.recipes, args.preset, args.p, args.out, args.root, args.skip_missing)
     except (UsageError, recipes.RecipeError) as error:
         print(f"ci.run: {error}", file=sys.stderr)
         return 2

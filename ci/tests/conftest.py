@@ -1,4 +1,4 @@
-"""A tiny project with one recipe, and one run of it that all tests share."""
+"""A tiny project, runs of it that all tests share, and a recipe of two notebooks to add to it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from ci import follow
 from ci.recipe import ROOT
 
 PARAMETERS = """\
@@ -121,13 +122,34 @@ RECIPE = {
 }  # fmt: skip
 
 
+# Two notebooks of one folder: the second lacks a parameter, the first a preset.
+PAIR_PARAMETERS = {
+    "first.ipynb": PARAMETERS,
+    "second.ipynb": PARAMETERS.replace("WINDOWS = [3, 4, 5]  # widths in words\n", ""),
+}
+PAIR = [
+    {
+        **RECIPE,
+        "title": f"Recipe {notebook}",
+        "notebook": notebook,
+        "presets": {"quick": {"EPOCHS": 3}, "full": {}, **more},
+        "floors": {"quick": {"accuracy": 0.8}},
+        "minutes": {"quick": 1, "full": 1, **dict.fromkeys(more, 1)},
+        "tables": [{"title": f"{notebook}, {place} table", "variants": [variant]}
+                   for place, variant in (("main", notebook[:-6]), ("other", "other"))],
+    }
+    for notebook, more in (("first.ipynb", {}), ("second.ipynb", {"real": {"SEED": 2}}))
+]  # fmt: skip
+
+
+def tagged(source: str, *tags: str):
+    """A code cell."""
+    return new_code_cell(source, metadata={"tags": list(tags)} if tags else {})
+
+
 def tiny_notebook():
     """The tiny recipe's notebook, as lint wants it."""
-
-    def tagged(source: str, *tags: str):
-        return new_code_cell(source, metadata={"tags": list(tags)} if tags else {})
-
-    cells = [
+    return notebook_of(
         new_markdown_cell(TITLE),
         tagged(SETUP, "setup"),
         tagged(PARAMETERS.strip(), "parameters"),
@@ -136,12 +158,16 @@ def tiny_notebook():
         tagged(HTML),
         tagged(METRICS, "metrics"),
         tagged(EXPORT, "export"),
-    ]
+    )
+
+
+def notebook_of(*cells):
+    """A notebook with the ids and metadata that lint wants."""
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number}"
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     return new_notebook(
-        cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}}
+        cells=list(cells), metadata={"kernelspec": kernel, "language_info": {"name": "python"}}
     )
 
 
@@ -157,6 +183,24 @@ def write_project(root: Path) -> Path:
     import matplotlib.figure
 
     matplotlib.figure.Figure(figsize=(2, 1)).savefig(folder / "idea.png")
+    return folder
+
+
+def write_pair(root: Path) -> Path:
+    """Write a recipe of two quick notebooks below `root` and return its folder."""
+    folder = root / "recipes" / "pair"
+    (folder / "tests").mkdir(parents=True)
+    (folder / "README.md").write_text("# Pair\n")
+    (folder / "recipe.yaml").write_text(yaml.safe_dump_all(PAIR, sort_keys=False))
+    for name, parameters in PAIR_PARAMETERS.items():
+        notebook = notebook_of(
+            new_markdown_cell(f"# {name}"),
+            tagged("import json\nfrom pathlib import Path", "setup"),
+            tagged(parameters.strip(), "parameters"),
+            tagged(METRICS, "metrics"),
+            tagged(EXPORT, "export"),
+        )
+        nbformat.write(notebook, folder / name)
     return folder
 
 
@@ -199,6 +243,29 @@ def own_project(tmp_path) -> Path:
     """A copy of the tiny project that a test may change."""
     write_project(tmp_path / "project")
     return tmp_path / "project"
+
+
+@pytest.fixture
+def pair_project(own_project) -> Path:
+    """A copy of the tiny project with the recipe of two notebooks, that a test may change."""
+    write_pair(own_project)
+    return own_project
+
+
+@pytest.fixture
+def fake_execute(monkeypatch):
+    """Take the kernel's place: every run writes good metrics for data `mr`, or nothing."""
+    seen = []
+
+    def execute(source, target, parameters, *, log, **_):
+        seen.append(parameters)
+        record = {"data": "mr", "metric": "accuracy", "variant": "ours", "value": 0.5}
+        metrics = {"data": {"name": "mr"}, "headline": {"metric": "accuracy", "variant": "ours"}}
+        log.with_name("metrics.json").write_text(json.dumps({**metrics, "metrics": [record]}))
+        return follow.Outcome()
+
+    monkeypatch.setattr("ci.run.execute", execute)
+    return seen
 
 
 @pytest.fixture(scope="session")

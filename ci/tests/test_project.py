@@ -24,9 +24,9 @@ def folder(request) -> Path:
 
 def test_recipe_yaml_has_floors(folder):
     """What a broken model reaches is stated in each recipe's own tests."""
-    one = recipe.load(folder)
-    assert one.headline in one.floors["quick"]
-    assert set(one.floors) >= {"quick", "full"}
+    for one in recipe.load(folder):
+        assert one.headline in one.floors["quick"]
+        assert set(one.floors) >= {"quick", "full"}
 
 
 def test_readme_tables_agree_with_the_results():
@@ -49,15 +49,17 @@ def test_code_and_notebooks_pass_the_linter():
     assert lint.main([]) == 0
 
 
-def test_folder_and_notebook_are_clean(folder):
+def test_folder_and_notebooks_are_clean(folder):
     assert lint.lint_folder(folder) == []
-    assert lint.lint_notebook(recipe.load(folder).notebook_path) == []
+    for one in recipe.load(folder):
+        assert lint.lint_notebook(one.notebook_path) == []
 
 
 @pytest.mark.slow
-def test_quick_run_and_its_place_in_the_gallery(folder, tmp_path):
+def test_quick_runs_and_their_place_in_the_gallery(folder, tmp_path):
     assert main([folder.name, "--preset", "quick", "-o", str(tmp_path)]) == 0
-    (run,) = read(tmp_path)
-    assert run.state == "ok" and run.picture == recipe.load(folder).picture
+    promised = [(one.name, "ok", one.picture) for one in recipe.load(folder)]
+    runs = read(tmp_path)
+    assert [(run.recipe, run.state, run.picture) for run in runs] == promised
     page = gallery.build(tmp_path, tmp_path / "gallery").read_text(encoding="utf-8")
-    assert f'href="{folder.name}-quick.html"' in page
+    assert all(f'href="{gallery.page_name(run)}"' in page for run in runs)

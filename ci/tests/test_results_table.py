@@ -92,9 +92,9 @@ def test_tables_are_written_and_then_checked(root, capsys):
 
 
 def test_synthetic_and_real_results_never_share_a_table(root):
-    recipe = recipes.load(root / "recipes" / "tiny")
+    found = recipes.load(root / "recipes" / "tiny")
     records = read_records(root / "results" / "tiny.json")
-    parts = block(recipe, records, "results/tiny.json").split("**Against the paper**")[1:]
+    parts = block(found, records, "results/tiny.json").split("**Against the paper**")[1:]
     assert len(parts) == 2
     assert "| mr |" in parts[0] and "| sample |" not in parts[0]
     assert "| sample |" in parts[1] and "| mr |" not in parts[1].split("Ablation")[0]
@@ -102,10 +102,10 @@ def test_synthetic_and_real_results_never_share_a_table(root):
 
 
 def test_without_tables_or_results(own_project):
-    recipe = recipes.load(own_project / "recipes" / "tiny")
-    assert "make reproduce" in block(recipe, [], "results/tiny.json")
+    found = recipes.load(own_project / "recipes" / "tiny")
+    assert "make reproduce" in block(found, [], "results/tiny.json")
     (own_project / "tiny.json").write_text(json.dumps(RECORDS))
-    text = block(recipe, read_records(own_project / "tiny.json"), "results/tiny.json")
+    text = block(found, read_records(own_project / "tiny.json"), "results/tiny.json")
     assert "| mr | 81.2 (80.2–82.2) | 77.8 (76.8–78.8) | 79.0 (78.0–80.0) | 76.1 |" in text
 
 
@@ -113,12 +113,12 @@ def test_two_results_for_one_place_are_refused_until_a_preset_is_chosen(root):
     twice = [*RECORDS, record("mr", "ours", 0.5, preset="real")]
     (root / "results" / "tiny.json").write_text(json.dumps(twice))
     records = read_records(root / "results" / "tiny.json")
-    recipe = recipes.load(root / "recipes" / "tiny")
+    found = recipes.load(root / "recipes" / "tiny")
     with pytest.raises(ResultsError, match="two records of accuracy of ours on mr .presets full"):
-        block(recipe, records, "results/tiny.json")
-    for table in recipe.tables:
+        block(found, records, "results/tiny.json")
+    for table in found[0].tables:
         table.presets = ["full"]
-    assert "81.2" in block(recipe, records, "results/tiny.json")
+    assert "81.2" in block(found, records, "results/tiny.json")
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ import psutil
 import pytest
 
 from ci import follow, summary
+from ci.plan import UsageError, missing_data
 from ci.recipe import AtMost
-from ci.run import STAMP, UsageError, main, missing_data
+from ci.run import STAMP, main
 from ci.tests.conftest import start
 
 
@@ -149,22 +150,6 @@ def test_plain_papermill_runs_the_same_notebook(project, tmp_path):
     done = subprocess.run([*map(str, command)], env=env, timeout=120, capture_output=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "metrics.json").exists()
-
-
-@pytest.fixture
-def fake_execute(monkeypatch):
-    """Take the kernel's place: every run writes good metrics for data `mr`, or nothing."""
-    seen = []
-
-    def execute(source, target, parameters, *, log, **_):
-        seen.append(parameters)
-        record = {"data": "mr", "metric": "accuracy", "variant": "ours", "value": 0.5}
-        metrics = {"data": {"name": "mr"}, "headline": {"metric": "accuracy", "variant": "ours"}}
-        log.with_name("metrics.json").write_text(json.dumps({**metrics, "metrics": [record]}))
-        return follow.Outcome()
-
-    monkeypatch.setattr("ci.run.execute", execute)
-    return seen
 
 
 def test_a_user_s_data_may_have_another_measure(project, tmp_path, monkeypatch, capsys):
