@@ -33,13 +33,49 @@ class _Strict(BaseModel):
 
 
 class DataFile(_Strict):
-    """One original file: where it is, and how to know that it is the right one."""
+    """One original file: where it is, and how to know that it is the right one.
+
+    A listing stands for a whole folder of the mirror: the file that lies there has a line
+    `<sha256>  <path>` for each further file, so that its one digest answers for them all.
+    """
 
     name: Annotated[str, Field(pattern=r"^[^/\\]+$")]
     url: Annotated[str, Field(pattern=r"^https?://")] | None  # null: only in a mirror
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     bytes: PositiveInt
     mirror: Annotated[str, AfterValidator(_inside)]  # path inside the mirror folder
+    listing: bool = False
+
+    def listed(self, path: Path) -> list[ListedFile]:
+        """The files that this listing names, but for SOURCE.md, which tells of the mirror.
+
+        Args:
+            path: of the listing itself.
+
+        Raises:
+            DatasetError: a line is not `<sha256>  <path inside the folder>`.
+        """
+        found, folder = [], Path(self.mirror).parent
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            digest, _, name = line.partition("  ")
+            name = name.removeprefix("./")
+            if name == "SOURCE.md":
+                continue
+            try:
+                found.append(ListedFile(name=name, url=None, sha256=digest,
+                                        mirror=(folder / name).as_posix()))  # fmt: skip
+            except ValidationError as error:
+                raise DatasetError(
+                    f"{path}, line {number}: {error.errors()[0]['msg']} ({line!r})"
+                ) from None
+        return found
+
+
+class ListedFile(DataFile):
+    """A file that a listing names: somewhere below its folder, of a size not told beforehand."""
+
+    name: Annotated[str, AfterValidator(_inside)]
+    bytes: None = None
 
 
 class Counts(_Strict):
@@ -74,12 +110,13 @@ class DatasetEntry(_Strict):
     counts: Counts
     note: str
     files: Annotated[tuple[DataFile, ...], Field(min_length=1)]
+    further_bytes: NonNegativeInt = 0  # of the files that listings name
     prepare: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")] | None  # null: used as published
 
     @property
     def bytes(self) -> int:
         """Size of all original files together."""
-        return sum(file.bytes for file in self.files)
+        return sum(file.bytes for file in self.files) + self.further_bytes
 
 
 @lru_cache

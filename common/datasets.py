@@ -106,7 +106,14 @@ def fetch(name: str) -> dict[str, Path]:
     processes ask for the same file: one fetches, the others wait and use its copy.
     Raises DatasetError (see `common.download`) with the file, the place and what mends it.
     """
-    return {file.name: _obtain(name, file) for file in entry(name).files}
+    found = {}
+    for file in entry(name).files:
+        path = _obtain(name, file)
+        if file.listing:
+            found |= {each.name: _obtain(name, each) for each in file.listed(path)}
+        else:
+            found[file.name] = path
+    return found
 
 
 def load(name: str) -> Path:
@@ -166,7 +173,8 @@ def state(name: str) -> Literal["cached", "in mirror", "to download", "not to be
     mirror = mirror_folder()
 
     def distance(file: DataFile) -> int:
-        if _has_size(_cached(file), file):
+        # A listing that is cached does not say that all it names is.
+        if not file.listing and _has_size(_cached(file), file):
             return 0
         if mirror and (mirror / file.mirror).is_file():
             return 1
@@ -183,7 +191,7 @@ def verify(name: str) -> list[Check]:
     """
     mirror = mirror_folder()
     checks = []
-    for file in entry(name).files:
+    for file in _files_at_hand(name):
         places = [("cache", _cached(file))] + ([("mirror", mirror / file.mirror)] if mirror else [])
         for place, path in places:
             if path.is_file():
@@ -196,11 +204,19 @@ def verify(name: str) -> list[Check]:
 
 def _cached(file: DataFile) -> Path:
     # Named by content: two sets share an original, and another version never replaces this one.
-    return cache_folder() / "originals" / file.sha256[:16] / file.name
+    return cache_folder() / "originals" / file.sha256[:16] / Path(file.name).name
+
+
+def _files_at_hand(name: str) -> Iterator[DataFile]:
+    """The set's files, with those that a listing names where the listing was fetched already."""
+    for file in entry(name).files:
+        yield file
+        if file.listing and _cached(file).is_file():
+            yield from file.listed(_cached(file))
 
 
 def _has_size(path: Path, file: DataFile) -> bool:
-    return path.is_file() and path.stat().st_size == file.bytes
+    return path.is_file() and file.bytes in (None, path.stat().st_size)
 
 
 def _obtain(name: str, file: DataFile) -> Path:
@@ -236,8 +252,9 @@ def _how_to_get(name: str, file: DataFile, mirror: Path | None, error: Exception
         else "the recipe without word vectors."
     )
     network = ", or try again with a network" if file.url else ""
+    size = f" ({readable(file.bytes)})" if file.bytes else ""
     return (
-        f"{file.name} of the set {name!r} ({readable(file.bytes)}) is not to be had now\n"
+        f"{file.name} of the set {name!r}{size} is not to be had now\n"
         f"  cache:   {_cached(file)} does not exist\n"
         f"  mirror:  {mirrored}\n"
         f"  network: {error}\n"
@@ -269,6 +286,7 @@ def _lock(key: str, what: str) -> Iterator[None]:
 def _prepare(found: DatasetEntry, originals: dict[str, Path], folder: Path) -> None:
     if found.prepare is None:
         for name, path in originals.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, folder / name)
         return
     module, _, function = found.prepare.partition(":")

@@ -9,6 +9,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 STYLE_CONTENT = ("golden_gate.jpg", "taj_mahal.jpg", "tubingen.jpg")
 
 
@@ -23,3 +26,16 @@ def prepare_style(originals: dict[str, Path], folder: Path) -> None:
             kind = "masks" if name.endswith(".png") else "styles"
         (folder / kind).mkdir(exist_ok=True)
         shutil.copyfile(path, folder / kind / name)
+
+
+def prepare_cifar10(originals: dict[str, Path], folder: Path) -> None:
+    """Write train/ and test/ with a folder for each class, of PNG files 0000.png and so on."""
+    with np.load(originals["cifar10_subset.npz"], allow_pickle=False) as arrays:
+        names = [str(name) for name in arrays["classes"]]
+        for split in ("train", "test"):
+            pixels, labels = arrays[f"x_{split}"], arrays[f"y_{split}"].ravel()
+            for label, name in enumerate(names):
+                inside = folder / split / name
+                inside.mkdir(parents=True)
+                for number, picture in enumerate(pixels[labels == label]):
+                    Image.fromarray(picture).save(inside / f"{number:04}.png")

@@ -305,3 +305,54 @@ def test_killed_process_leaves_a_part_that_the_next_one_continues(big):
     assert datasets.fetch("big")["rt-polarity.all"].read_bytes() == BIG
     _, (_, wanted) = big.requests
     assert wanted == f"bytes={2 * 65536}-" or wanted == "bytes=65536-"
+
+
+def a_listing(folder, lines):
+    """An entry whose one file lists others, as it lies in the folder `toy` of a mirror."""
+    text = "".join(f"{line}\n" for line in lines).encode()
+    (folder / "sha256sums").write_bytes(text)
+    return {"name": "sha256sums", "url": None, "sha256": hashlib.sha256(text).hexdigest(),
+            "bytes": len(text), "mirror": "toy/sha256sums", "listing": True}  # fmt: skip
+
+
+@pytest.fixture
+def folder_of_two(place, mirror):
+    """A mirror's folder with two files below folders, and the catalogue that names its listing."""
+    folder = mirror.parents[2] / "toy"
+    bodies = {"train/ants/1.jpg": b"an ant", "val/bees/1.jpg": b"a bee"}
+    for name, body in bodies.items():
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_bytes(body)
+    lines = [f"{hashlib.sha256(body).hexdigest()}  ./{name}" for name, body in bodies.items()]
+    lines.append(f"{hashlib.sha256(b'notes').hexdigest()}  ./SOURCE.md")
+    file = a_listing(folder, lines)
+    entry = an_entry(place) | {"files": [file], "prepare": None, "further_bytes": 11}
+    place.catalogue(toy=entry)
+    place.entry, place.folder = entry, folder
+    return place
+
+
+def test_a_listing_answers_for_a_whole_folder(folder_of_two):
+    assert datasets.state("toy") == "in mirror"
+    folder = datasets.load("toy")
+    found = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    assert found == ["sha256sums", "train/ants/1.jpg", "val/bees/1.jpg"]
+    assert (folder / "val/bees/1.jpg").read_bytes() == b"a bee"
+    assert datasets.state("toy") == "cached"
+    assert all(check.good for check in datasets.verify("toy"))
+    assert len([c for c in datasets.verify("toy") if c.place == "cache"]) == 3
+
+
+def test_a_changed_file_of_a_listing_is_refused(folder_of_two):
+    (folder_of_two.folder / "train/ants/1.jpg").write_bytes(b"a wasp")
+    with pytest.raises(DatasetError, match="1.jpg"):
+        datasets.load("toy")
+
+
+@pytest.mark.parametrize("line", ["0" * 64 + "  ../../outside.jpg", "0" * 64 + "  /etc/passwd",
+                                  "no digest  a.jpg"])  # fmt: skip
+def test_a_listing_stays_inside_its_folder(folder_of_two, line):
+    file = a_listing(folder_of_two.folder, [line])
+    folder_of_two.catalogue(toy=folder_of_two.entry | {"files": [file]})
+    with pytest.raises(DatasetError, match="sha256sums, line 1"):
+        datasets.load("toy")
