@@ -12,6 +12,7 @@ import hashlib
 import logging
 import os
 import shutil
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -66,6 +67,17 @@ def timeout_seconds() -> float:
     if not 0 < seconds < float("inf"):
         raise DatasetError(f"{TIMEOUT_VARIABLE}={text!r} is not a number of seconds above 0")
     return seconds
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """Give what others fetch inside (Keras, TensorFlow Hub) our timeout, lest it hang for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(timeout_seconds())
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def require_space(folder: Path, needed: int, what: str) -> None:

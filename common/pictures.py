@@ -121,6 +121,20 @@ def decode(
         raise DataError(f"{path} is damaged or cut off ({error}). Copy it again.") from error
 
 
+def size_of(path: str | Path, data: bytes) -> tuple[int, int]:
+    """Width and height in pixels of a file's bytes, upright, without decoding them.
+
+    Raises:
+        DataError: it is no picture; it says which, and what to do.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            turned = image.getexif().get(274, 1) in (5, 6, 7, 8)
+            return image.size[::-1] if turned else image.size
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError):
+        return decode(path, data)[0].size  # OpenCV may know it; else it says what is wrong
+
+
 def _decoded(data: bytes, behind: str, enough: int | None) -> tuple[Image.Image, list[str]]:
     image, notes = Image.open(io.BytesIO(data)), []
     if enough:
@@ -187,7 +201,16 @@ def listed(folder: str | Path, report: Report | None = None, smallest: int = 1) 
 
 def in_order(path: Path) -> list:
     """A key that sorts names as people count: frame 9 before frame 10."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
+    return _counted(path.name)
+
+
+def in_order_of_path(path: Path) -> list:
+    """`in_order` by the whole path, folder after folder."""
+    return [_counted(part) for part in path.parts]
+
+
+def _counted(name: str) -> list:
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 def named(paths: list[Path]) -> dict[str, Path]:

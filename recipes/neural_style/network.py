@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -12,7 +11,7 @@ from pathlib import Path
 import keras
 
 from common import datasets
-from common.download import sha256_of
+from common.download import patience, sha256_of
 from common.validation import DataError
 from recipes.neural_style import features, small
 from recipes.neural_style.settings import Settings
@@ -140,15 +139,12 @@ def cached() -> Path:
 
 def _fetched() -> Path:
     if not cached().is_file():
-        before = socket.getdefaulttimeout()
-        socket.setdefaulttimeout(30)
         try:
-            keras.applications.VGG19(include_top=False, weights="imagenet")
+            with patience():
+                keras.applications.VGG19(include_top=False, weights="imagenet")
         except Exception as error:  # Keras raises a bare Exception
             raise DataError(
                 f"VGG-19 cannot be fetched ({error}). Put {KERAS_FILE} into "
                 f"{cached().parent}, give its path as WEIGHTS, or take WEIGHTS = \"small\"."
             ) from error
-        finally:
-            socket.setdefaulttimeout(before)
     return cached()
