@@ -43,12 +43,14 @@ reproduce: install  ## every number of the result tables (hours; resumable)
 	$(RUN) -m recipes.text_cnn.reproduce
 	$(RUN) -m recipes.wide_deep.reproduce
 	$(RUN) -m recipes.neural_style.reproduce
+	$(RUN) -m recipes.transfer.reproduce
 	$(RUN) -m ci.results_table
 
 benchmark: install  ## speed against named references
 	$(RUN) -m ci.benchmarks.text_cnn
 	$(RUN) -m ci.benchmarks.wide_deep
 	$(RUN) -m ci.benchmarks.neural_style
+	$(RUN) -m ci.benchmarks.transfer
 
 lint: install  ## notebooks and code
 	$(RUN) -m ci.lint

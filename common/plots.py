@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -21,7 +22,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
 from sklearn.metrics import confusion_matrix
 
-from common import metrics
+from common import files, metrics
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
 PALETTE = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -252,6 +253,46 @@ def bars_with_intervals(
     measure = metric.replace("_", " ")
     axis.set_xlabel(f"{measure}, %" if percent else measure)
     axis.set_title(title or f"{measure} with 95 % intervals")
+    return figure
+
+
+@_styled
+def sheet(
+    made: Mapping[str, np.ndarray], columns: int | None = None, title: str = "", width: float = 10.0
+) -> Figure:
+    """Pictures beside each other, each under its name.
+
+    Args:
+        made: [height, width, 3] by name, of any sizes; floats from 0 to 1, or uint8.
+        columns: in a row; None leaves no gap where that can be had.
+        width: of the whole in inches.
+    """
+    if columns is None:
+        columns = next((each for each in (4, 3, 5) if len(made) % each == 0), 4)
+    columns = min(columns, len(made))
+    shapes = [each.shape[0] / each.shape[1] for each in made.values()]
+    tall = [width / columns * min(1.4, max(shapes[k : k + columns])) + 0.35
+            for k in range(0, len(shapes), columns)]  # fmt: skip
+    figure, axes = plt.subplots(
+        len(tall), columns, figsize=(width, sum(tall) + (0.4 if title else 0)),
+        height_ratios=tall, layout="constrained", squeeze=False,
+    )  # fmt: skip
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, (name, pixels) in zip(axes.flat, made.items(), strict=False):
+        if pixels.dtype != np.uint8:
+            pixels = np.clip(pixels, 0, 1)
+        axis.imshow(pixels, interpolation="lanczos")
+        axis.set_title(name.replace("_", " "), fontsize=10, loc="center")
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def picture(figure: Figure, output_dir: str | Path) -> Figure:
+    """The same figure, also as OUTPUT_DIR/picture.png, where the gallery looks for it."""
+    with files.whole(Path(output_dir) / "picture.png") as aside:
+        figure.savefig(aside, dpi=110, format="png")
     return figure
 
 

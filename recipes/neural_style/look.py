@@ -14,41 +14,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from common import files, plots
+from common.plots import picture, sheet
 from recipes.neural_style.pictures import as_bytes
 from recipes.neural_style.stylise import Made
 
+__all__ = ["animation", "curve", "picture", "sheet", "trade"]
+
 WIDTH = 700  # pixels of a page, about
-
-
-def sheet(
-    made: dict[str, np.ndarray], columns: int | None = None, title: str = "", width: float = 10.0
-) -> Figure:
-    """Pictures beside each other, each under its name.
-
-    Args:
-        made: float32 [height, width, 3] by name, of any sizes.
-        columns: in a row; None leaves no gap where that can be had.
-        width: of the whole in inches.
-    """
-    if columns is None:
-        columns = next((each for each in (4, 3, 5) if len(made) % each == 0), 4)
-    columns = min(columns, len(made))
-    shapes = [each.shape[0] / each.shape[1] for each in made.values()]
-    tall = [width / columns * min(1.4, max(shapes[k : k + columns])) + 0.35
-            for k in range(0, len(shapes), columns)]  # fmt: skip
-    figure, axes = plt.subplots(
-        len(tall), columns, figsize=(width, sum(tall) + (0.4 if title else 0)),
-        height_ratios=tall, layout="constrained", squeeze=False,
-    )  # fmt: skip
-    for axis in axes.flat:
-        axis.axis("off")
-    for axis, (name, pixels) in zip(axes.flat, made.items(), strict=False):
-        axis.imshow(np.clip(pixels, 0, 1), interpolation="lanczos")
-        axis.set_title(name.replace("_", " "), fontsize=10, loc="center")
-    if title:
-        figure.suptitle(title)
-    plt.close(figure)
-    return figure
 
 
 def curve(made: Made) -> Figure:
@@ -115,10 +87,3 @@ def animation(
     said, zoom = ", ".join(films), max(1, WIDTH // shown[0].width)
     return HTML(f'<img alt="Animation: {said}" width="{shown[0].width * zoom}" '
                 f'src="data:image/gif;base64,{text}"/>')
-
-
-def picture(figure: Figure, output_dir: str | Path) -> Figure:
-    """The same figure, also as OUTPUT_DIR/picture.png."""
-    with files.whole(Path(output_dir) / "picture.png") as aside:
-        figure.savefig(aside, dpi=110, format="png")
-    return figure

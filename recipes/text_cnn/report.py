@@ -158,9 +158,8 @@ def picture(
     title = f"Accuracy on {data.name}" + (" (synthetic)" if data.synthetic else "")
     paper = [] if data.synthetic else published(data.name)
     plots.bars_with_intervals(records, paper, title=title, axis=bottom.subplots())
-    figure.savefig(Path(output_dir) / "picture.png", dpi=110)
     plt.close(figure)
-    return figure
+    return plots.picture(figure, output_dir)
 
 
 def _coloured_line(axes, height: float, label: str, tokens: list[str], colours) -> None:

@@ -190,9 +190,8 @@ def picture(
     plots.bars_with_intervals(
         records, paper, metric=measure, title=title, percent=measure == "accuracy", axis=axis
     )
-    figure.savefig(Path(output_dir) / "picture.png", dpi=110)
     plt.close(figure)
-    return figure
+    return plots.picture(figure, output_dir)
 
 
 def export_predictor(
