@@ -59,6 +59,7 @@ pins: install  ## compile requirements*.in into exact pins (needs a network)
 	$(RUN) -m pip install --quiet uv
 	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --no-header --no-emit-index-url --no-annotate --quiet requirements.in -o requirements.txt
 	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --no-header --no-emit-index-url --no-annotate --quiet -c requirements.txt requirements-gpu.in -o requirements-gpu.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check --dry-run --ignore-installed -r requirements.txt
 
 clean:  ## remove build/ (the virtual environment and the data cache stay)
 	rm -rf build
