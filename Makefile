@@ -44,6 +44,7 @@ reproduce: install  ## every number of the result tables (hours; resumable)
 	$(RUN) -m recipes.wide_deep.reproduce
 	$(RUN) -m recipes.neural_style.reproduce
 	$(RUN) -m recipes.transfer.reproduce
+	$(RUN) -m recipes.transfer.reproduce_alexnet
 	$(RUN) -m ci.results_table
 
 benchmark: install  ## speed against named references

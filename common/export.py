@@ -18,6 +18,20 @@ class ExportError(ValueError):
     """An export that does not do what the model does; nothing was left in the folder."""
 
 
+def require_tensorflow(what: str = "a SavedModel") -> None:
+    """Refuse an export that only TensorFlow makes.
+
+    Raises:
+        RuntimeError: Keras runs on another backend.
+    """
+    import keras  # not above: whoever serves an export needs none
+
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise RuntimeError(f"Keras runs on {backend}; {what} needs TensorFlow. Load what this run "
+                           "saved once with KERAS_BACKEND=tensorflow and export there.")
+
+
 def saved_model(
     folder: str | Path,
     module: Any,

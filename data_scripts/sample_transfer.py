@@ -60,8 +60,8 @@ def draw(name: str, level: str, random: np.random.Generator) -> Drawn:
         raise ValueError(f"draw({name!r}, {level!r}): there are {', '.join((*CLASSES, *UNKNOWN))}, "
                          f"and {', '.join(LEVELS)}.")
     contrast, noise = LEVELS[level]
-    radius = random.uniform(0.22, 0.38) * SIZE
-    x, y = random.uniform(radius * 0.8, SIZE - radius * 0.8, 2)
+    radius = random.uniform(0.16, 0.3) * SIZE  # small enough that the middle is often missed
+    x, y = random.uniform(radius, SIZE - radius, 2)
     light, dark = _two_colours(contrast, random)
     pattern = _surface(surface, random)[..., None]
     mask = _mask(shape, x, y, radius, random)[..., None]

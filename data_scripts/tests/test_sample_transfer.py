@@ -39,7 +39,7 @@ def test_the_shape_lies_where_it_is_said_to(name):
         steep = np.abs(np.diff(found.pixels.astype(float), axis=1, prepend=0)).mean(axis=2)
         inside.append(steep[far < found.radius].mean())
         outside.append(steep[far > 1.1 * found.radius][sample.SIZE :].mean())
-        assert 0.22 * sample.SIZE <= found.radius <= 0.38 * sample.SIZE
+        assert 0.16 * sample.SIZE <= found.radius <= 0.3 * sample.SIZE
     assert np.mean(inside) > 1.3 * np.mean(outside)
 
 

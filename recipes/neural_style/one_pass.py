@@ -68,9 +68,7 @@ class Taught:
             RuntimeError: Keras runs on another backend than TensorFlow.
             export.ExportError: it does not do what the network does.
         """
-        if keras.backend.backend() != "tensorflow":
-            raise RuntimeError("A SavedModel needs KERAS_BACKEND=tensorflow; the network in "
-                               f"{FILE} can be loaded there and exported.")
+        export.require_tensorflow()
         import tensorflow as tf
 
         class Served(tf.Module):

@@ -6,30 +6,15 @@ after each collection. VGG-19's first three blocks make the pictures called ours
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from common.reproduce import ROOT, over_sets
+
 SETS = {"style": "tubingen", "sample": "china"}  # with the photograph that is painted
 OTHERS = ("small", "random_filters")
 SIZE, STEPS, FILM, SEED = 384, 150, 409, 0
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Exit code 0."""
-    parser = argparse.ArgumentParser(prog="python -m recipes.neural_style.reproduce")
-    parser.add_argument("--data", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("-o", "--output", type=Path, default=ROOT / "build/reproduce_neural_style")
-    options = parser.parse_args(arguments)
-
-    from common import device
-
-    device.setup(memory="grow", precision="float32", seed=SEED)
-    for name in options.data:
-        reproduce(name, options.output / name)
-    return 0
 
 
 def reproduce(name: str, folder: Path) -> None:
@@ -82,4 +67,4 @@ def reproduce(name: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(over_sets("recipes.neural_style.reproduce", SETS, reproduce, seed=SEED))

@@ -16,7 +16,7 @@ import tensorflow as tf
 from scipy.special import softmax
 
 import recipes.text_cnn.model  # noqa: F401 - loading a network needs its layers registered
-from common import files
+from common import export, files
 from common.validation import saved_state
 from recipes.text_cnn.batches import Batches, predict_logits
 from recipes.text_cnn.linear import LinearNgrams
@@ -127,11 +127,7 @@ class SentenceClassifier:
         Raises:
             RuntimeError: another backend than TensorFlow runs the networks.
         """
-        if keras.backend.backend() != "tensorflow":
-            raise RuntimeError(
-                f"The networks run on {keras.backend.backend()}; a SavedModel needs TensorFlow. "
-                "Load the saved classifier once with KERAS_BACKEND=tensorflow and export there."
-            )
+        export.require_tensorflow()
         return _Serving(self)
 
 

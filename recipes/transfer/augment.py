@@ -259,10 +259,13 @@ def ten_crop_probabilities(
     """
     size, parts = model.input_shape[1], []
     for start in range(0, len(pictures), batch_size):
-        crops = ten_crops(pictures[start : start + batch_size], size, padding)
+        block = pictures[start : start + batch_size]
+        full = np.zeros((batch_size, *pictures.shape[1:]), pictures.dtype)
+        full[: len(block)] = block  # one shape, one compiled program
+        crops = ten_crops(full, size, padding)
         logits = model.predict_on_batch(crops.reshape(-1, *crops.shape[2:]))
         shares = ops.convert_to_numpy(ops.softmax(ops.cast(logits, "float32")))
-        parts.append(shares.reshape(len(crops), 10, -1).mean(axis=1))
+        parts.append(shares.reshape(len(crops), 10, -1).mean(axis=1)[: len(block)])
     return np.concatenate(parts)
 
 

@@ -22,6 +22,7 @@ from recipes.transfer import check, listing
 from recipes.transfer.head import dealt
 
 PUBLISHED = ("hymenoptera", "imagenette", "cifar10")
+DRAWN = 60  # training pictures of each class in the sample
 TEST_PARTS = 5  # of data without parts of its own, one is for test
 
 
@@ -91,6 +92,7 @@ def load(
     split_column: str | None = None,
     strict: bool = False,
     limit: int | None = None,
+    drawn: int = DRAWN,
     seed: int = 0,
 ) -> Pictures:
     """Labelled pictures through one of the three doors.
@@ -102,6 +104,8 @@ def load(
         path_column, label_column, split_column: of a CSV; None guesses them.
         strict: refuse the user's data if anything in it must be dropped.
         limit: keep about so many pictures, the same share of every class and part.
+        drawn: training pictures of each class in the sample; a network that learns from nothing
+            needs more than a head on a taught one.
         seed: of the division of data without parts, and of what `limit` keeps.
 
     Returns:
@@ -116,7 +120,8 @@ def load(
     """
     if data == "sample":
         licence = "none needed: drawn by data_scripts/sample_transfer.py"
-        found = _checked(listing.of_folder(sample()), "sample", True, licence, "", seed)
+        name = "sample" if drawn == DRAWN else f"sample, {drawn} a class"
+        found = _checked(listing.of_folder(sample(drawn)), name, True, licence, "", seed)
         return _limited(found, limit, seed)
     if data in PUBLISHED:
         entry = datasets.entry(data)
@@ -142,15 +147,15 @@ def load(
     return _limited(found, limit, seed)
 
 
-def sample() -> Path:
-    """The sample's folder; drawn the first time."""
+def sample(drawn: int = DRAWN) -> Path:
+    """The sample's folder, with so many training pictures a class; drawn the first time."""
     from data_scripts import sample_transfer
 
     folder = datasets.cache_folder() / "samples"
-    folder /= f"transfer-{files.work_key([sample_transfer.__file__])}"
+    folder /= f"transfer-{files.work_key([sample_transfer.__file__], drawn=drawn)}"
     if not folder.is_dir():
         with files.whole_folder(folder) as aside:
-            sample_transfer.write(aside)
+            sample_transfer.write(aside, train=drawn)
     return folder
 
 

@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 
@@ -40,11 +39,7 @@ def saved_model(
     Raises:
         RuntimeError: Keras runs on another backend than TensorFlow.
     """
-    if keras.backend.backend() != "tensorflow":
-        raise RuntimeError(
-            f"The network runs on {keras.backend.backend()}; a SavedModel needs TensorFlow. Load "
-            "the saved labeller once with KERAS_BACKEND=tensorflow and export there."
-        )
+    export.require_tensorflow()
     from recipes.transfer.serving import module
 
     # Squares of the right size: what the two ways of decoding and shrinking share to the bit.
@@ -103,8 +98,7 @@ def lite(labeller: Labeller, calibration: Sequence[str], output_dir: str | Path)
     Raises:
         RuntimeError: Keras runs on another backend than TensorFlow.
     """
-    if keras.backend.backend() != "tensorflow":
-        raise RuntimeError("LiteRT files are made by TensorFlow; set KERAS_BACKEND=tensorflow.")
+    export.require_tensorflow("a LiteRT file")
     import tensorflow as tf
 
     network, size = labeller.network(), labeller.backbone.size

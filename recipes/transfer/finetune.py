@@ -17,12 +17,11 @@ import numpy as np
 
 from common import training
 from common.history import History
-from recipes.transfer import familiar, features, pixels
 from recipes.transfer import head as heads
-from recipes.transfer.backbones import Backbone, linear_top
-from recipes.transfer.data import Pictures
+from recipes.transfer import pixels
+from recipes.transfer.backbones import Backbone, digest, linear_top
+from recipes.transfer.batches import Batches, class_weights
 from recipes.transfer.head import Head
-from recipes.transfer.labeller import Labeller
 
 DECAY = 2.6  # a lower group's steps are so much smaller (Howard and Ruder)
 GROUPS = 3  # the head, the upper and the lower half of what is trained below it
@@ -163,9 +162,8 @@ def tune(
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         weighted_metrics=["accuracy"],
     )
-    counts = np.bincount(labels[train], minlength=head.kernel.shape[1])
-    weights = len(train) / (np.maximum(counts, 1) * (counts > 0).sum())
-    batches = _Batches(pictures, labels, weights if balanced else np.ones(len(counts)), batch_size)
+    weights = class_weights(labels[train], head.kernel.shape[1], balanced)
+    batches = Batches(pictures, labels, weights, batch_size)
     history = training.fit(
         model, lambda epoch: batches.of(train, (seed, epoch)),
         (pictures[validation].astype(np.float32), labels[validation]), epochs=epochs,
@@ -177,23 +175,10 @@ def tune(
     heat = heads.temperature_of(logits, labels[validation])
     tuned = Backbone(
         backbone.name, f"{backbone.said}; its last layers taught further on these pictures",
-        f"{backbone.key}-tuned-{_digest(backbone.model)}", backbone.size, backbone.model,
+        f"{backbone.key}-tuned-{digest(backbone.model)}", backbone.size, backbone.model,
     )  # fmt: skip
     return Tuned(tuned, Head(kernel, bias, heat, head.strength), history, validation, before,
                  heads.log_loss(logits / heat, labels[validation]))  # fmt: skip
-
-
-def labeller(tuned: Tuned, data: Pictures, method: str, kept: float) -> Labeller:
-    """The fine-tuned network as a product, with a sense of what is familiar of its own.
-
-    Args:
-        data: that it was tuned on. method, kept: see `familiar.learn`.
-    """
-    rows = data.part("train")
-    seen = features.of_rows(tuned.backbone, rows, log=None)
-    sense = familiar.learn_once(method, tuned.head, seen.mean(axis=1), rows["label"].to_numpy(),
-                                tuned.validation, kept=kept)  # fmt: skip
-    return Labeller(tuned.backbone, tuned.head, data.classes, sense)
 
 
 def _loss(logits, labels) -> float:
@@ -203,37 +188,3 @@ def _loss(logits, labels) -> float:
 def _pooled(backbone: Backbone, pictures: np.ndarray) -> np.ndarray:
     maps = backbone.maps(pictures)
     return maps.mean(axis=(1, 2)) if backbone.has_maps else maps
-
-
-def _digest(model: keras.Model) -> str:
-    import hashlib
-
-    found = hashlib.sha256()
-    for weight in model.get_weights():
-        found.update(np.ascontiguousarray(weight).tobytes())
-    return found.hexdigest()[:16]
-
-
-@dataclass
-class _Batches:
-    pictures: np.ndarray
-    labels: np.ndarray
-    weights: np.ndarray
-    size: int
-
-    def of(self, rows: np.ndarray, seed: tuple[int, int]) -> keras.utils.PyDataset:
-        return _Epoch(self, np.random.default_rng(seed).permutation(rows))
-
-
-class _Epoch(keras.utils.PyDataset):
-    def __init__(self, whole: _Batches, order: np.ndarray):
-        super().__init__()
-        self.whole, self.order = whole, order
-
-    def __len__(self):
-        return -(-len(self.order) // self.whole.size)
-
-    def __getitem__(self, step):
-        rows = self.order[step * self.whole.size : (step + 1) * self.whole.size]
-        labels = self.whole.labels[rows]
-        return self.whole.pictures[rows].astype(np.float32), labels, self.whole.weights[labels]

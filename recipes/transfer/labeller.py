@@ -11,12 +11,14 @@ import keras
 import numpy as np
 import pandas as pd
 
-import recipes.transfer.layers  # noqa: F401 - loading a network needs its layers registered
+import recipes.transfer.alexnet  # noqa: F401 - loading a network needs its layers registered
+import recipes.transfer.layers  # noqa: F401
 from common import files
 from common.validation import saved_state
 from recipes.transfer import explain, features
 from recipes.transfer.backbones import Backbone
-from recipes.transfer.familiar import NONE, Familiarity
+from recipes.transfer.data import Pictures
+from recipes.transfer.familiar import NONE, Familiarity, learn_once
 from recipes.transfer.head import Head
 
 FORMAT = 1  # of a saved labeller
@@ -30,6 +32,21 @@ class Labeller:
     head: Head
     classes: list[str]
     familiarity: Familiarity = field(default_factory=lambda: Familiarity("probability"))
+
+    @classmethod
+    def taught(cls, backbone: Backbone, head: Head, data: Pictures, held_out: np.ndarray,
+               method: str, kept: float) -> Labeller:  # fmt: skip
+        """A network that has learned from `data` itself, with a sense of what is familiar.
+
+        Args:
+            held_out: rows of the training part from which it has not learned.
+            method, kept: see `familiar.learn`.
+        """
+        rows = data.part("train")
+        seen = features.of_rows(backbone, rows, log=None).mean(axis=1)
+        labels = rows["label"].to_numpy()
+        sense = learn_once(method, head, seen, labels, held_out, kept=kept)
+        return cls(backbone, head, data.classes, sense)
 
     @property
     def columns(self) -> list[str]:

@@ -54,20 +54,27 @@ def test(labeller: Labeller, rows: pd.DataFrame, log=print) -> Tested:
     return Tested(rows["label"].to_numpy(), logits, labeller.answers(found))
 
 
-def measure(data: Pictures, arms: dict[str, np.ndarray], seeds: list[int]) -> list[dict]:
+def measure(data: Pictures, arms: dict[str, np.ndarray], seeds: list[int], ours: str = OURS
+            ) -> list[dict]:  # fmt: skip
     """Accuracy of each arm with Wilson's interval, and ours against each by McNemar's test.
 
     Args:
-        arms: whether each test picture was right, bool [n] by name; `OURS` among them.
+        arms: whether each test picture was right, bool [n] by name; `ours` among them.
     """
     return [*accuracies(data, arms, seeds),
-            *(gain(data.name, OURS, name, arms[OURS], right, seeds)
-              for name, right in arms.items() if name != OURS)]  # fmt: skip
+            *(gain(data.name, ours, name, arms[ours], right, seeds)
+              for name, right in arms.items() if name != ours)]  # fmt: skip
 
 
 def accuracies(data: Pictures, arms: dict[str, np.ndarray], seeds: list[int]) -> list[dict]:
     """Accuracy of each arm with Wilson's interval, as records."""
     return [share(data.name, name, "accuracy", right, seeds) for name, right in arms.items()]
+
+
+def cross_validated(data: Pictures, trained: head.Head, seeds: list[int]) -> list[dict]:
+    """Accuracy on the training pictures, each named by a head that had not seen it."""
+    right = trained.held_out.argmax(axis=1) == data.part("train")["label"].to_numpy()
+    return [share(data.name, OURS, "accuracy, cross-validated", right, seeds)]
 
 
 def measure_probabilities(data: Pictures, found: Tested, seeds: list[int]) -> list[dict]:
@@ -127,10 +134,10 @@ def doubtful(data: Pictures, labeller: Labeller, most: int = 12) -> pd.DataFrame
     }).head(most)  # fmt: skip
 
 
-def baseline_arms(data: Pictures) -> dict[str, np.ndarray]:
-    """Whether each baseline is right on each test picture."""
+def baseline_arms(data: Pictures, linear: bool = False) -> dict[str, np.ndarray]:
+    """Whether each baseline (`linear` adds one) is right on each test picture."""
     train, rows = data.part("train"), data.part("test")
-    found = baselines.predictions(train["path"], train["label"].to_numpy(), rows["path"])
+    found = baselines.predictions(train["path"], train["label"].to_numpy(), rows["path"], linear)
     return {name: guess == rows["label"].to_numpy() for name, guess in found.items()}
 
 
@@ -172,8 +179,9 @@ def pointing(labeller: Labeller, data: Pictures) -> str:
     circles = (rows["x"], rows["y"], rows["radius"], rows["width"].iloc[0])
     hit = explain.points_into(heats, *circles).mean()
     guess = explain.middle_hits(*circles, heats.shape[2]).mean()
+    chance = float((np.pi * rows["radius"] ** 2 / rows["width"] ** 2).mean())
     return (f"The warmest place lies on the shape in {hit:.0%} of {len(rows)} test pictures; the "
-            f"middle of the picture does in {guess:.0%}.")
+            f"middle of the picture does in {guess:.0%}, a place by chance in {chance:.0%}.")
 
 
 def broken_example(data: Pictures, output_dir: str | Path) -> Path:
@@ -205,10 +213,10 @@ def table(records: list[dict], data: Pictures) -> pd.DataFrame:
     return results.table(records, [], data.name, data.synthetic)
 
 
-def verdict(data: Pictures, records: list[dict], backbone: Backbone) -> str:
+def verdict(data: Pictures, records: list[dict], backbone: Backbone, name: str = OURS) -> str:
     """The same in words."""
     value = {(r["variant"], r["metric"]): r for r in records}
-    ours = value[OURS, "accuracy"]
+    ours = value[name, "accuracy"]
     kind = "synthetic " if data.synthetic else ""
     lines = [
         f"{ours['n']:,} {kind}test pictures: {ours['value']:.1%} right "
@@ -216,17 +224,17 @@ def verdict(data: Pictures, records: list[dict], backbone: Backbone) -> str:
         f"Colours alone: {value[baselines.COLOURS, 'accuracy']['value']:.1%}; the nearest "
         f"thumbnail: {value[baselines.NEAREST, 'accuracy']['value']:.1%}.",
     ]
-    if (OURS, "unknown refused") in value:
+    if (name, "unknown refused") in value:
         lines.append(
-            f"Of pictures of no class {value[OURS, 'unknown refused']['value']:.0%} are answered "
-            f"with {NONE!r}, and {value[OURS, 'known kept']['value']:.0%} of the test pictures "
-            f"are not (area under the curve {value[OURS, 'auc of none of these']['value']:.2f})."
+            f"Of pictures of no class {value[name, 'unknown refused']['value']:.0%} are answered "
+            f"with {NONE!r}, and {value[name, 'known kept']['value']:.0%} of the test pictures "
+            f"are not (area under the curve {value[name, 'auc of none of these']['value']:.2f})."
         )
     return "\n".join(lines)
 
 
 def summary(data: Pictures, recorded: dict, output_dir: str | Path, seconds: float,
-            backbone: Backbone) -> None:  # fmt: skip
+            backbone: Backbone, ours: str = OURS) -> None:  # fmt: skip
     """The run's last words.
 
     Args:
@@ -237,7 +245,7 @@ def summary(data: Pictures, recorded: dict, output_dir: str | Path, seconds: flo
     folder = Path(output_dir)
     print(f"{data.name}: done in {duration(seconds)}, "
           f"{machine.peak_memory_mb() / 1024:.1f} GB of memory at most.")
-    print(verdict(data, recorded["metrics"], backbone))
+    print(verdict(data, recorded["metrics"], backbone, ours))
     for name, what in (
         ("picture.png", "the picture of this run"), ("labeller", "the trained labeller"),
         ("export", "the same for serving"), ("lite", "the same for telephones and small computers"),

@@ -6,33 +6,18 @@ results/transfer.json is written after each set.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from common.reproduce import ROOT, over_sets
+
 EVERY = ("mobilenet_v2", "inception_v3_to_mixed8", "squeezenet", "mobilenet_025_128", "small")
 # Six thousand pictures through Inception take an hour.
 SETS = {"hymenoptera": EVERY, "imagenette": EVERY, "cifar10": ("mobilenet_v2", "small"),
         "sample": EVERY}  # fmt: skip
 NAMED = ("mobilenet_v2", "squeezenet", "mobilenet_025_128")  # that know the thousand names
 SEED, KEPT = 0, 0.95
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Exit code 0."""
-    parser = argparse.ArgumentParser(prog="python -m recipes.transfer.reproduce")
-    parser.add_argument("--data", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("-o", "--output", type=Path, default=ROOT / "build/reproduce_transfer")
-    options = parser.parse_args(arguments)
-
-    from common import device
-
-    device.setup(memory="grow", precision="float32", seed=SEED)
-    for name in options.data:
-        reproduce(name, options.output / name)
-    return 0
 
 
 def reproduce(name: str, folder: Path) -> None:
@@ -62,4 +47,4 @@ def reproduce(name: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(over_sets("recipes.transfer.reproduce", SETS, reproduce, seed=SEED))

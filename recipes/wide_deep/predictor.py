@@ -18,7 +18,7 @@ import tensorflow as tf
 from scipy.special import expit, softmax
 
 import recipes.wide_deep.model  # noqa: F401 - loading a network needs its layers registered
-from common import files
+from common import export, files
 from common.validation import DataError, saved_state
 from recipes.wide_deep.columns import Columns, misfits
 from recipes.wide_deep.features import Features
@@ -152,11 +152,7 @@ class TablePredictor:
         Raises:
             RuntimeError: another backend than TensorFlow runs the networks.
         """
-        if keras.backend.backend() != "tensorflow":
-            raise RuntimeError(
-                f"The networks run on {keras.backend.backend()}; a SavedModel needs TensorFlow. "
-                "Load the saved predictor once with KERAS_BACKEND=tensorflow and export there."
-            )
+        export.require_tensorflow()
         return _Serving(self)
 
     @property

@@ -6,29 +6,14 @@ set.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from common.reproduce import ROOT, over_sets
+
 SETS = ("adult", "open_bandit", "sample")
 SEED = 0
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Exit code 0."""
-    parser = argparse.ArgumentParser(prog="python -m recipes.wide_deep.reproduce")
-    parser.add_argument("--data", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("-o", "--output", type=Path, default=ROOT / "build/reproduce_wide_deep")
-    options = parser.parse_args(arguments)
-
-    from common import device
-
-    device.setup(memory="grow", precision="float32", seed=SEED)
-    for name in options.data:
-        reproduce(name, options.output / name)
-    return 0
 
 
 def reproduce(name: str, folder: Path) -> None:
@@ -54,4 +39,4 @@ def reproduce(name: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(over_sets("recipes.wide_deep.reproduce", SETS, reproduce, seed=SEED))

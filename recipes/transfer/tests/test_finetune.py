@@ -6,6 +6,7 @@ import pytest
 
 from recipes.transfer import finetune
 from recipes.transfer.backbones import Backbone
+from recipes.transfer.labeller import Labeller
 from recipes.transfer.tests.conftest import SIZE, network
 
 
@@ -33,7 +34,7 @@ def test_kernels_move_and_statistics_do_not(fresh, drawn, trained, tmp_path):
     assert np.abs(found.backbone.model.layers[-2].get_weights()[0] - kernel).max() > 1e-5
     assert found.backbone.key != fresh.key and len(found.history.metrics["loss"]) == 2
     assert found.better == (found.after < found.before)
-    product = finetune.labeller(found, drawn, "neighbour", 0.9)
+    product = Labeller.taught(found.backbone, found.head, drawn, found.validation, "neighbour", 0.9)
     assert set(product.answers(fresh.views.predict(
         np.zeros((2, SIZE, SIZE, 3)), verbose=0))["likest"]) <= set(drawn.classes)  # fmt: skip
 

@@ -11,8 +11,9 @@ from recipes.transfer.tests.test_data import picture
 
 RETRAIN = {"DATA": "sample", "OUTPUT_DIR": "out", "SEED": 0, "EPOCHS": None, "BATCH_SIZE": None,
            "LIMIT": None, "RESUME": True, "BACKBONE": "small", "SIZE": None, "TUNED_SHARE": 0.3,
-           "BALANCED": False, "METHOD": "neighbour", "KEPT": 0.95, "UNKNOWN": None, "COMPARE": "",
-           "COLUMNS": "", "STRICT": False, "MEMORY": "grow", "PRECISION": "float32"}  # fmt: skip
+           "BALANCED": False, "FOLDS": 5, "METHOD": "neighbour", "KEPT": 0.95, "UNKNOWN": None,
+           "COMPARE": "", "COLUMNS": "", "STRICT": False, "MEMORY": "grow",
+           "PRECISION": "float32"}  # fmt: skip
 
 
 def test_parameters():
@@ -125,6 +126,8 @@ def test_reports_and_pictures(labeller, drawn, seen, tmp_path):
     tested = report.test(labeller, test, log=None)
     arms = {report.OURS: tested.right, **report.baseline_arms(drawn)}
     records = [*report.measure(drawn, arms, [0]), *report.measure_probabilities(drawn, tested, [0])]
+    (held_out,) = report.cross_validated(drawn, labeller.head, [0])
+    assert held_out["n"] == 54 and 0 < held_out["value"] < 1
     assert "synthetic" not in report.verdict(drawn, records, labeller.backbone)
     assert "ours" in report.table(records, drawn).index
     means = seen.mean(axis=1), report.features.of_rows(labeller.backbone, test).mean(axis=1)
