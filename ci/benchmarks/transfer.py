@@ -1,6 +1,6 @@
 """Speed of transfer against how it is often written: `python -m ci.benchmarks.transfer`.
 
-Two comparisons, each alternating in one process, ratios taken within each repetition:
+Three comparisons, each alternating in one process, ratios taken within each repetition:
 
 * features of photographs: *plain* reads a file with OpenCV, resizes it and calls `predict` on it,
   one by one; *ours* decodes in threads ahead of batches through one compiled program. One view
@@ -8,6 +8,8 @@ Two comparisons, each alternating in one process, ratios taken within each repet
 * ten epochs of training the head: *plain* runs every picture through the frozen backbone in every
   epoch, as `backbone.trainable = False; model.fit` does; *ours* computes features once and trains
   the same layer on them. Ours is counted with and without computing the features.
+* training steps of AlexNet, as in `alexnet.ipynb`'s preset `real`: both networks in float32, the
+  modern one first, and in mixed precision.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import sys
 import time
 
 SIZE, BATCH, EPOCHS = 224, 32, 10
+ALEXNET = {"size": 32, "width": 0.25}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,9 +30,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--pictures", type=int, default=96, help="for the first comparison")
     parser.add_argument("--training", type=int, default=96, help="pictures for the second one")
     parser.add_argument("--size", type=int, default=SIZE, help="pixels of a side")
+    parser.add_argument("--steps", type=int, default=40, help="of AlexNet, for the third one")
     parser.add_argument("--repetitions", type=int, default=3)
     options = parser.parse_args(arguments)
-    if min(options.repetitions, options.pictures, options.training) < 1 or options.size < 32:
+    counts = (options.repetitions, options.pictures, options.training, options.steps)
+    if min(counts) < 1 or options.size < 32:
         parser.error("counts must be at least 1, --size at least 32")
 
     import keras
@@ -58,6 +63,11 @@ def main(arguments: list[str] | None = None) -> int:
                      "ours, features cached": lambda: our_training(eyes, *pictures, seen)},
         EPOCHS, options.repetitions,
     )  # fmt: skip
+    arms = {f"{kind}, {precision}": alexnet_steps(kind, precision, options.steps)
+            for precision in ("float32", "mixed_bfloat16") for kind in ("modern", "paper")}
+    compare(f"{options.steps} steps of AlexNet, batches of {BATCH}, {ALEXNET['size']} pixels, "
+            f"width {ALEXNET['width']}, commit {commit}", "pictures/s", arms,
+            options.steps * BATCH, options.repetitions)  # fmt: skip
     return 0
 
 
@@ -72,13 +82,13 @@ def compare(title: str, unit: str, arms: dict, count: int, repetitions: int) -> 
             run()
             spent[name].append(time.perf_counter() - began)
             print(f"repetition {repetition + 1}  {name}  {spent[name][-1]:.2f} s", flush=True)
-    first = next(iter(spent.values()))
+    reference, first = next(iter(spent.items()))
     print(f"\n{title}")
     for name, seconds in spent.items():
         ratios = [a / b for a, b in zip(first, seconds, strict=True)]
         print(f"{name:28} {count / statistics.median(seconds):9.1f} {unit}, "
-              f"{statistics.median(ratios):.2f} times as quick as plain ({min(ratios):.2f} to "
-              f"{max(ratios):.2f})")  # fmt: skip
+              f"{statistics.median(ratios):.2f} times as quick as {reference} "
+              f"({min(ratios):.2f} to {max(ratios):.2f})")
     print()
 
 
@@ -127,6 +137,27 @@ def our_training(eyes, paths, labels, seen=None):
     model = keras.Sequential([keras.Input(seen.shape[1:]),
                               keras.layers.Dense(int(labels.max()) + 1)])  # fmt: skip
     _fit(model, seen, labels)
+
+
+def alexnet_steps(kind: str, precision: str, steps: int):
+    """A function that trains so many steps on one batch of noise."""
+    import keras
+    import numpy as np
+
+    from recipes.transfer import scratch
+
+    random = np.random.default_rng(0)
+    pictures = random.uniform(0, 255, (BATCH, ALEXNET["size"], ALEXNET["size"], 3))
+    batch = pictures.astype(np.float32), random.integers(0, 10, BATCH)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        model = scratch.KINDS[kind].network(10, **ALEXNET)
+    finally:
+        keras.config.set_dtype_policy(before)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(scratch.KINDS[kind].optimizer(steps, 100, learning_rate=1e-3), loss)
+    return lambda: [model.train_on_batch(*batch) for _ in range(steps)]
 
 
 def _fit(model, inputs, labels):

@@ -12,7 +12,7 @@ SMALL = {
                      "--last-block", "1"],
     "text_cnn": ["--data", "sample", "--limit", "400", "--repetitions", "1", "--epochs", "2"],
     "transfer": ["--data", "sample", "--pictures", "4", "--training", "8", "--size", "32",
-                 "--repetitions", "1"],
+                 "--steps", "1", "--repetitions", "1"],
     "wide_deep": ["--rows", "600", "--repetitions", "1", "--epochs", "2"],
 }
 

@@ -135,7 +135,7 @@ def _files(folder: Path, report: Report) -> list[Path]:
     """Every file below that is a picture by its name; others are reported, hidden ones not."""
     found = []
     for path in sorted(folder.rglob("*"), key=pictures.in_order_of_path):
-        if path.name.startswith(".") or not path.is_file():
+        if path.name.startswith(".") or path.is_dir():
             continue
         if path.suffix.lower() in pictures.SUFFIXES:
             found.append(path)

@@ -51,7 +51,7 @@ def predict(model: Path, source: Path, target: Path) -> str:
 
     if source.is_dir():
         paths = [path for path in sorted(source.rglob("*"))
-                 if path.is_file() and not path.name.startswith(".")]  # fmt: skip
+                 if not path.is_dir() and not path.name.startswith(".")]  # fmt: skip
     else:
         paths = [source]
     if not source.exists() or not paths:

@@ -97,6 +97,7 @@ def test_every_broken_file_is_named_and_the_rest_goes_on(classes):
     (cats / "empty.png").write_bytes(b"")
     (dogs / "words.jpg").write_text("not a picture")
     (dogs / "notes.txt").write_text("nor this")
+    (dogs / "gone.jpg").symlink_to(dogs / "nowhere.jpg")
     picture(dogs / "four.png", 5, (4, 4))
     picture(dogs / "tiny.png", 60, (20, 20))
     turned = Image.Exif()
@@ -107,11 +108,11 @@ def test_every_broken_file_is_named_and_the_rest_goes_on(classes):
     found = data.load(classes)
     names = {path.rsplit("/", 1)[1] for path in found.rows["path"]}
     assert {"tiny.png", "turned.jpg", "clear.png", "ink.tif", "whole.jpg"} <= names
-    assert not names & {"cut.jpg", "empty.png", "words.jpg", "notes.txt", "four.png"}
-    assert found.report.dropped == 5
+    assert not names & {"cut.jpg", "empty.png", "words.jpg", "notes.txt", "gone.jpg", "four.png"}
+    assert found.report.dropped == 6
     said = found.report.summary(n=20)
-    for words in ("cut.jpg", "0 bytes", "words.jpg", "notes.txt", "4 x 4", "20 x 20", "upright",
-                  "transparent"):  # fmt: skip
+    for words in ("cut.jpg", "0 bytes", "words.jpg", "notes.txt", "gone.jpg", "4 x 4",
+                  "20 x 20", "upright", "transparent"):  # fmt: skip
         assert words in said, words
 
 

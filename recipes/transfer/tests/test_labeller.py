@@ -110,6 +110,8 @@ def test_a_folder_from_the_command_line(labeller, drawn, tmp_path, capsys):
            "half.tif": b"II*\x00" + bytes(9)}  # fmt: skip
     for name, body in bad.items():
         (folder / name).write_bytes(body)
+    (folder / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    bad["gone.jpg"] = None
     assert predict.main([str(model), str(folder), str(tmp_path / "out.csv")]) == 0
     with open(tmp_path / "out.csv", newline="") as file:
         rows = {row["file"]: row for row in csv.DictReader(file)}
@@ -118,7 +120,7 @@ def test_a_folder_from_the_command_line(labeller, drawn, tmp_path, capsys):
         assert bool(row["problem"]) == (name in bad), name
         assert bool(row["label"]) == (name not in bad), name
     said = capsys.readouterr().out
-    assert "14 files" in said and "(see the column 'problem'): 10" in said
+    assert "15 files" in said and "(see the column 'problem'): 11" in said
     assert predict.main([str(tmp_path), str(folder), str(tmp_path / "o.csv")]) == 1
     assert predict.main([str(model), str(tmp_path / "no"), str(tmp_path / "o.csv")]) == 1
     assert "does not exist" in capsys.readouterr().err
