@@ -1,0 +1,196 @@
+"""Grades in an order: five classes of which a neighbour is a smaller mistake than a stranger.
+
+Three ways to respect the order, beside a plain softmax, which does not:
+
+* "coral": K - 1 questions "is the grade above k?" that share one direction and differ in their
+  biases (Cao, Mirjalili and Raschka, "Rank consistent ordinal regression for neural networks",
+  Pattern Recognition Letters 140, 2020; equations 2 to 5);
+* "cumulative": the proportional-odds model, one direction and K - 1 ordered thresholds, whose
+  likelihood is that of the grade itself (McCullagh, "Regression models for ordinal data", JRSS B
+  42, 1980; section 2);
+* "regression": a number, cut into grades at points that are chosen on pictures that were held out.
+
+Heads and losses are `keras` and `keras.ops` alone.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+from sklearn.metrics import cohen_kappa_score
+
+HEADS = ("coral", "cumulative", "regression", "softmax")
+
+
+@keras.saving.register_keras_serializable(package="retina")
+class Thresholds(keras.layers.Layer):
+    """One direction and K - 1 biases: features [n, d] -> logits [n, K - 1] of "above grade k".
+
+    Args:
+        classes: K, at least 2.
+        ordered: whether the thresholds are kept in order by their form (the increments are
+            softplus of a weight); without, as in CORAL, training brings them into order.
+        kernel_regularizer: of the direction, as in `keras.layers.Dense`.
+
+    Raises:
+        ValueError: fewer than two classes.
+    """
+
+    def __init__(self, classes: int, ordered: bool = False, kernel_regularizer=None, **keywords):
+        if not (isinstance(classes, int) and classes >= 2):
+            raise ValueError(f"classes={classes!r}: write a whole number of at least 2.")
+        super().__init__(**keywords)
+        self.classes, self.ordered = classes, ordered
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+
+    def build(self, input_shape):
+        self.direction = self.add_weight(
+            shape=(input_shape[-1], 1), initializer="glorot_uniform", name="direction",
+            regularizer=self.kernel_regularizer,
+        )  # fmt: skip
+        # Thresholds a unit apart, around 0.
+        first = (self.classes - 2) / 2
+        begin = [-first] + [float(np.log(np.expm1(1.0)))] * (self.classes - 2)
+        if not self.ordered:
+            begin = np.arange(self.classes - 1) - first
+        values = np.asarray(begin, "float32")
+        self.levels = self.add_weight(
+            shape=(self.classes - 1,), name="levels",
+            initializer=lambda shape, dtype=None: ops.convert_to_tensor(values, dtype=dtype),
+        )  # fmt: skip
+
+    def thresholds(self):
+        """float [K - 1], ascending where `ordered`."""
+        if not self.ordered:
+            return self.levels
+        steps = ops.concatenate([self.levels[:1], ops.softplus(self.levels[1:])])
+        return ops.cumsum(steps)
+
+    def call(self, features):
+        return ops.matmul(features, self.direction) - self.thresholds()
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.classes - 1)
+
+    def get_config(self):
+        own = {"classes": self.classes, "ordered": self.ordered,
+               "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer)}
+        return {**super().get_config(), **own}  # fmt: skip
+
+
+@keras.saving.register_keras_serializable(package="retina")
+class CoralLoss(keras.losses.Loss):
+    """Cross-entropy summed over the K - 1 questions (Cao et al. 2020, equation 4).
+
+    Labels int [n] and logits float [n, K - 1] of `Thresholds` go in.
+    """
+
+    def call(self, labels, logits):
+        above = _above(labels, logits)
+        # -log sigmoid(z) for yes, -log(1 - sigmoid(z)) = -log sigmoid(z) + z for no.
+        return ops.sum(ops.softplus(-logits) + (1 - above) * logits, axis=-1)
+
+    def get_config(self):
+        return {"name": self.name, "reduction": self.reduction}
+
+
+@keras.saving.register_keras_serializable(package="retina")
+class CumulativeLoss(keras.losses.Loss):
+    """-log of the probability of the grade itself (McCullagh 1980).
+
+    P(y = k) = sigmoid(z_k) - sigmoid(z_(k+1)), with z_0 infinite and z_K minus infinite. Labels
+    int [n] and logits float [n, K - 1] of `Thresholds` with ordered ones go in.
+    """
+
+    def call(self, labels, logits):
+        labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
+        count = logits.shape[-1]
+        row = ops.one_hot(labels, count + 1, dtype=logits.dtype)
+        upper = ops.sum(row[:, 1:] * logits, axis=-1)  # of "above k - 1"
+        lower = ops.sum(row[:, :-1] * logits, axis=-1)  # of "above k"
+        first, last = row[:, 0], row[:, -1]
+        gap = ops.where(first + last > 0, ops.ones_like(upper), upper - lower)
+        # log(sigmoid(a) - sigmoid(b)) = -softplus(-a) - softplus(b) + log(1 - exp(b - a)).
+        inner = -ops.softplus(-upper) - ops.softplus(lower) + ops.log(-ops.expm1(-gap) + 1e-12)
+        found = ops.where(first > 0, -ops.softplus(lower), inner)
+        return -ops.where(last > 0, -ops.softplus(-upper), found)
+
+    def get_config(self):
+        return {"name": self.name, "reduction": self.reduction}
+
+
+def _above(labels, logits):
+    """float [n, K - 1]: whether the grade is above 0, 1, ..."""
+    labels = ops.reshape(ops.cast(labels, logits.dtype), (-1, 1))
+    return ops.cast(labels > ops.arange(logits.shape[-1], dtype=logits.dtype), logits.dtype)
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """float [n, K] of each grade, of logits [n, K - 1] of "above k".
+
+    Where CORAL's thresholds are out of order, a grade between two of them has probability 0.
+    """
+    above = 1 / (1 + np.exp(-np.asarray(logits, float)))
+    above = np.minimum.accumulate(above, axis=1)
+    edges = np.pad(above, ((0, 0), (1, 0)), constant_values=1)
+    return -np.diff(np.pad(edges, ((0, 0), (0, 1))), axis=1)
+
+
+def cut(scores: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Grades int [n] of numbers [n]: how many of the ascending points [K - 1] lie below each."""
+    return np.searchsorted(points, scores, side="left")
+
+
+def cut_points(scores: np.ndarray, grades: np.ndarray, classes: int, rounds: int = 10
+               ) -> np.ndarray:  # fmt: skip
+    """Points that cut numbers into grades with the highest quadratic kappa, ascending [K - 1].
+
+    One point after the other goes to its best place between two neighbouring numbers, until none
+    moves. Choose them on pictures from which the numbers were not learned.
+
+    Args:
+        scores: float [n]. grades: int [n], 0 to K - 1. classes: K.
+        rounds: at most so many times around.
+
+    Raises:
+        ValueError: lengths differ, or there are fewer than two different numbers.
+    """
+    scores, grades = np.asarray(scores, float), np.asarray(grades)
+    if scores.shape != grades.shape or len(np.unique(scores)) < 2:
+        raise ValueError(f"scores has shape {scores.shape}, grades {grades.shape}; give as many, "
+                         "at least two of them different.")
+    values = np.unique(scores)
+    between = (values[1:] + values[:-1]) / 2
+    places = np.unique(np.quantile(between, np.linspace(0, 1, min(len(between), 100))))
+    # Begin where the shares of the grades are right.
+    shares = np.cumsum(np.bincount(grades, minlength=classes))[:-1] / len(grades)
+    points = np.quantile(scores, shares)
+    best = kappa(grades, cut(scores, points))
+    for _ in range(rounds):
+        before = best
+        for k in range(classes - 1):
+            low = points[k - 1] if k else -np.inf
+            high = points[k + 1] if k + 1 < classes - 1 else np.inf
+            for place in places[(places >= low) & (places <= high)]:
+                tried = points.copy()
+                tried[k] = place
+                found = kappa(grades, cut(scores, tried))
+                if found > best:
+                    best, points = found, tried
+        if best == before:
+            break
+    return points
+
+
+def kappa(grades: np.ndarray, answers: np.ndarray) -> float:
+    """Cohen's kappa with quadratic weights (Cohen 1968): 1 perfect, 0 as by chance.
+
+    One grade alone on both sides, which leaves chance and truth alike, counts as 0.
+    """
+    both = np.concatenate([grades, answers])
+    if len(np.unique(both)) < 2:
+        return 0.0
+    # Without all labels scikit-learn takes those that occur for neighbours: 1 and 3, if 2 is not.
+    every = np.arange(both.max() + 1)
+    return float(cohen_kappa_score(grades, answers, weights="quadratic", labels=every))

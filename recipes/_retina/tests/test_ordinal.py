@@ -1,0 +1,112 @@
+"""Ordered grades: losses by their definitions, thresholds in order, cut points that help."""
+
+import keras
+import numpy as np
+import pytest
+
+from recipes._retina import ordinal
+
+RANDOM = np.random.default_rng(0)
+GRADES = np.array([0, 1, 2, 3, 4, 2])
+LOGITS = np.sort(RANDOM.normal(0, 2, (6, 4)))[:, ::-1].astype("float32")  # falling in k
+
+
+def values(tensor):
+    return keras.ops.convert_to_numpy(tensor)
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-np.asarray(z, float)))
+
+
+def test_coral_is_the_sum_of_four_questions():
+    above = GRADES[:, None] > np.arange(4)
+    p = sigmoid(LOGITS)
+    wanted = -(np.where(above, np.log(p), np.log(1 - p))).sum(axis=1)
+    loss = ordinal.CoralLoss(reduction="none")
+    np.testing.assert_allclose(values(loss(GRADES, LOGITS)), wanted, rtol=1e-5)
+
+
+def test_cumulative_is_the_probability_of_the_grade():
+    table = ordinal.probabilities(LOGITS)
+    wanted = -np.log(table[np.arange(6), GRADES])
+    loss = ordinal.CumulativeLoss(reduction="none")
+    np.testing.assert_allclose(values(loss(GRADES, LOGITS)), wanted, rtol=1e-4)
+
+
+def test_probabilities():
+    table = ordinal.probabilities(LOGITS)
+    np.testing.assert_allclose(table.sum(axis=1), 1)
+    np.testing.assert_allclose(table[:, 0], 1 - sigmoid(LOGITS[:, 0]))
+    crossed = ordinal.probabilities(np.array([[0.0, 1.0, -1.0]]))
+    assert (crossed >= 0).all() and crossed[0, 1] == 0
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_ordered_thresholds_stay_in_order(classes):
+    layer = ordinal.Thresholds(classes, ordered=True)
+    layer.build((None, 3))
+    begin = values(layer.thresholds())
+    np.testing.assert_allclose(begin, np.arange(classes - 1) - (classes - 2) / 2, atol=1e-6)
+    layer.levels.assign(RANDOM.normal(0, 5, classes - 1))
+    assert (np.diff(values(layer.thresholds())) > 0).all() and layer(np.zeros((4, 3))).shape == (
+        4, classes - 1)  # fmt: skip
+
+
+@pytest.mark.parametrize("ordered, loss", [
+    (False, ordinal.CoralLoss()), (True, ordinal.CumulativeLoss())])  # fmt: skip
+def test_grades_are_learned_and_the_model_is_saved(ordered, loss, tmp_path):
+    features = RANDOM.normal(size=(400, 3)).astype("float32")
+    truth = features @ np.array([1.0, -0.5, 0.2]) + RANDOM.normal(0, 0.2, 400)
+    grades = np.searchsorted([-1, 0, 0.5, 1.5], truth)
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, ordinal.Thresholds(5, ordered)(inputs))
+    model.compile(keras.optimizers.Adam(0.05), loss)
+    model.fit(features, grades, batch_size=50, epochs=25, verbose=0)
+    answers = ordinal.probabilities(model.predict(features, verbose=0)).argmax(axis=1)
+    assert ordinal.kappa(grades, answers) > 0.9
+    model.save(tmp_path / "grades.keras")
+    again = keras.saving.load_model(tmp_path / "grades.keras")
+    np.testing.assert_allclose(again.predict(features, verbose=0),
+                               model.predict(features, verbose=0), atol=1e-5)  # fmt: skip
+
+
+def test_extreme_logits_have_a_finite_loss_and_gradient():
+    extreme = np.array([[60.0, 59.9, -80, -90]], "float32")
+    for loss in (ordinal.CoralLoss(), ordinal.CumulativeLoss()):
+        for grade in range(5):
+            assert np.isfinite(values(loss(np.array([grade]), extreme)))
+
+
+def test_cut_points_find_the_true_ones_and_beat_rounding():
+    scores = RANDOM.normal(2, 1.5, 500)
+    grades = np.searchsorted([0.2, 0.9, 3.0, 3.4], scores + RANDOM.normal(0, 0.1, 500))
+    points = ordinal.cut_points(scores, grades, 5)
+    assert (np.diff(points) >= 0).all()
+    np.testing.assert_allclose(points, [0.2, 0.9, 3.0, 3.4], atol=0.3)
+    rounded = ordinal.cut(scores, np.arange(4) + 0.5)
+    found = ordinal.kappa(grades, ordinal.cut(scores, points))
+    assert found > 0.95 and found > ordinal.kappa(grades, rounded) + 0.01
+
+
+def test_cut():
+    assert ordinal.cut(np.array([-9, 0.5, 1.0, 1.1, 9]), np.array([0.5, 1.0])).tolist() == [
+        0, 0, 1, 2, 2]  # fmt: skip
+
+
+def test_kappa():
+    assert ordinal.kappa(GRADES, GRADES) == 1
+    assert ordinal.kappa(np.array([0, 0, 4, 4]), np.array([1, 1, 3, 3])) == pytest.approx(0.8)
+    assert ordinal.kappa(np.zeros(3, int), np.zeros(3, int)) == 0
+
+
+@pytest.mark.parametrize("scores", [np.zeros(6), np.arange(5)])
+def test_wrong_scores(scores):
+    with pytest.raises(ValueError, match="at least two of them different"):
+        ordinal.cut_points(scores, GRADES, 5)
+
+
+def test_wrong_classes():
+    with pytest.raises(ValueError, match="classes=1"):
+        ordinal.Thresholds(1)
