@@ -29,7 +29,7 @@ def changes(lesson: Lesson, seed: int = 0, loud: float = 5.0) -> Figure:
     light = ColourNoise(axes, variances, 0.1 * loud, seed=seed)
     heads = ["picture", *["a window"] * (VERSIONS - LIT), *[f"light, {loud:g} times"] * LIT]
     figure, places = plt.subplots(PICTURES, len(heads), figsize=(10, 4.2), layout="constrained")
-    for line, row in zip(places, rows, strict=True):
+    for number, (line, row) in enumerate(zip(places, rows, strict=True)):
         same = np.repeat(lesson.pictures[row][None], VERSIONS, axis=0).astype(np.float32)
         windows = crop(same, training=True)
         lit = keras.ops.convert_to_numpy(light(windows, training=True))[-LIT:]
@@ -38,7 +38,7 @@ def changes(lesson: Lesson, seed: int = 0, loud: float = 5.0) -> Figure:
         for axis, pixels, head in zip(line, shown, heads, strict=True):
             axis.imshow(pixels, interpolation="lanczos")
             axis.axis("off")
-            if line is places[0]:
+            if not number:
                 axis.set_title(head, fontsize=9, loc="center")
     plt.close(figure)
     return figure

@@ -174,7 +174,10 @@ def test_names_of_parts():
 
 
 def test_pictures_of_a_training(whole, lesson):
-    assert len(figures.changes(lesson).axes) == figures.PICTURES * (figures.VERSIONS + 1)
+    axes = figures.changes(lesson).axes
+    assert len(axes) == figures.PICTURES * (figures.VERSIONS + 1)
+    assert [axis.get_title() for axis in axes[:2]] == ["picture", "a window"]
+    assert "5 times" in axes[figures.VERSIONS].get_title() and not axes[-1].get_title()
     lines = figures.rates(lesson, 30, None, None).axes[0].lines
     rise, fall = lines[0].get_ydata(), lines[1].get_ydata()
     assert rise.argmax() > 0 and rise[-1] < rise.max() / 2 and fall[-1] < fall[0] / 99
