@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from common import plots
 from recipes.transfer.augment import ColourNoise, CropAndMirror
@@ -57,6 +58,7 @@ def rates(lesson: Lesson, epochs: int, batch: int | None, rate: float | None) ->
                   label=name)  # fmt: skip
     axis.set(title="Learning rate", xlabel="epoch", ylabel="rate", yscale="log")
     axis.set_ylim(bottom=1e-6)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend()
     plt.close(figure)
     return figure
@@ -80,6 +82,7 @@ def training(taught: Mapping[str, Taught], title: str) -> Figure:
     axes[1].set(title="Accuracy on held-out pictures", xlabel="epoch")
     axes[1].yaxis.set_major_formatter(plots.PERCENT)
     for axis in axes:
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.legend()
     figure.suptitle(title)
     plt.close(figure)
@@ -142,7 +145,7 @@ def confused(labels: np.ndarray, answers: np.ndarray, classes: Sequence[str], mo
 def _tiled(kernel: np.ndarray) -> np.ndarray:
     """float [rows, columns, 3] from 0 to 1 of kernels [side, side, 3, n], a pixel between them."""
     side, count = kernel.shape[0], kernel.shape[-1]
-    columns = min(count, 24)
+    columns = min(count, 12)
     lines = -(-count // columns)
     canvas = np.ones((lines * (side + 1) - 1, columns * (side + 1) - 1, 3))
     for k in range(count):
