@@ -13,16 +13,18 @@ SMALLEST = 32  # pixels of the shorter side; below, there is no border to fit
 WORKING = 200  # pixels at most of the longer side of the copy in which the disc is sought
 # Shares of the way from the black to the bright at which the disc begins, tried in this order: a
 # dim rim asks for a lower one, haze round the disc for a higher one.
-THRESHOLDS = (0.15, 0.08, 0.3, 0.5)
+THRESHOLDS = (0.15, 0.08, 0.04, 0.3, 0.5)
 LEAST_CONTRAST = 8  # of 255 levels between black and bright
 TRIPLES, VOTERS = 128, 192  # circles tried, and border points that judge them
 TOLERANCES = (1.5, 0.7)  # pixels of the copy that a point may be off, in the first fit and the last
 LEAST_RADIUS, LARGEST_RADIUS = 0.15, 1.0  # of the shorter and of the longer side
-LEAST_BORDER = 0.25  # of the circle's directions in which its border is found
+LEAST_BORDER = 0.28  # of the circle's directions in which its border is found
+ENOUGH_BORDER = 0.5  # of them with which no other threshold is tried
 LEAST_AGREEING = 0.3  # of the border points, those of straight cuts counted
 LEAST_SEEN = 0.1  # of the circle that must be bright and in the picture
 LEAST_FILLED = 0.5  # of the disc's pixels that are bright
 LEAST_STEP = 0.4  # of the brightness that ends at the border; haze round it ends somewhere else
+LEAST_RISE = 0.05  # of the way from black to bright that it rises there
 MOST_BRIGHT_OUTSIDE = 0.2  # of the pixels round it that are bright
 CHORD = 0.25  # of a row of the disc that must be bright for the photograph to reach so far
 UNCUT = 0.04  # of the radius that may be missing at a side before that side counts as cut
@@ -92,13 +94,24 @@ def find(pixels: np.ndarray) -> Disc:
     if bright - black < LEAST_CONTRAST:
         raise NoDisc("shows no bright disc on black: nearly all of it is of one brightness "
                      f"({black} to {bright} of 255).")
-    said = ""
+    best, said = None, ""
     for share in THRESHOLDS:
         found = _disc(light, black, bright, share)
-        if isinstance(found, Disc):
-            return found.scaled(factor)
-        said = said or found
-    raise NoDisc(f"shows no bright disc on black: {said}.")
+        if not isinstance(found, Disc):
+            said = said or found
+        elif best is None or found.share_border > best.share_border:
+            best = found
+        if best and best.share_border >= ENOUGH_BORDER:
+            break
+    if best is None:
+        raise NoDisc(f"shows no bright disc on black: {said}.")
+    found = best.scaled(factor)
+    # The copy lacks the last rows and columns that make no whole pixel of it.
+    if best.right == light.shape[1]:
+        found = replace(found, right=min(found.x + found.radius, float(width)))
+    if best.bottom == light.shape[0]:
+        found = replace(found, bottom=min(found.y + found.radius, float(height)))
+    return found
 
 
 def _light(pixels: np.ndarray) -> tuple[np.ndarray, int]:
@@ -155,7 +168,7 @@ def _disc(light: np.ndarray, black: int, bright: int, threshold: float) -> Disc 
     circle_mask = squares < radius**2
     near, far = (_between(light, squares, radius + begin, radius + end)
                  for begin, end in ((-4, -1), (1, 4)))  # fmt: skip
-    if near - far < LEAST_STEP * (near - black):
+    if near - far < max(LEAST_STEP * (near - black), LEAST_RISE * (bright - black)):
         return "what is bright fades away without a border"
     # A shadow in the disc is still the disc: half of the threshold is enough there.
     inside = (light > black + max(step / 2, 3)) & circle_mask
@@ -188,7 +201,7 @@ def _border(component: np.ndarray) -> np.ndarray:
         lines = np.flatnonzero(turned.any(axis=1))
         rows = turned[lines]
         enters, leaves = rows.argmax(axis=1), long - rows[:, ::-1].argmax(axis=1)
-        for ends, at_frame in ((enters, enters < 2), (leaves, leaves > long - 2)):
+        for ends, at_frame in ((enters, enters == 0), (leaves, leaves == long)):
             found.append(np.stack([ends, lines + 0.5], axis=1)[~at_frame])
     found[2:] = [each[:, ::-1] for each in found[2:]]
     return np.concatenate(found).astype(np.float64)

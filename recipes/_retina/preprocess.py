@@ -43,6 +43,7 @@ CODE = (*(Path(module.__file__) for module in (disc, normalize, pictures)), Path
 # The flags that are named after grey hold the scale alone.
 _SCALES = {8: cv2.IMREAD_REDUCED_GRAYSCALE_8, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
            2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 1: 0}  # fmt: skip
+_ORIENTATION = 274  # in EXIF
 _ALONE = threading.Lock()
 _NOTHING = {"digests": [], "discs": [], "refused": {}}
 
@@ -122,8 +123,9 @@ def pixels_of(path: Path, data: bytes, enough: int | None) -> tuple[np.ndarray, 
     """
     with suppress(OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         with Image.open(io.BytesIO(data)) as header:
-            usual = header.format == "JPEG" and header.mode == "RGB" and not (
-                {"exif", "icc_profile"} & header.info.keys())  # fmt: skip
+            usual = (header.format == "JPEG" and header.mode == "RGB"
+                     and "icc_profile" not in header.info
+                     and header.getexif().get(_ORIENTATION, 1) == 1)  # fmt: skip
             width, shorter = header.width, min(header.size)
         if usual:
             smaller = next(k for k in _SCALES if k == 1 or enough and shorter >= k * enough)
@@ -166,10 +168,12 @@ def prepare(
         log: receives how much is done and how long the rest will take, every few seconds.
 
     Raises:
-        ValueError: settings out of range.
+        ValueError: settings out of range, or not a digest for each path.
         DatasetError: the disk is full, or the folder cannot be written.
     """
     normalize.require(size, leveling, share)
+    if digests is not None and len(digests) != len(paths):
+        raise ValueError(f"{len(digests)} digests are given for {len(paths)} paths.")
     paths, problems = [Path(path) for path in paths], {}
     workers = workers or os.cpu_count() or 2
     key = files.work_key(CODE, size=size, leveling=leveling, share=share,
@@ -189,7 +193,8 @@ def prepare(
         if missing:
             tasks = [(paths[k], size, leveling, share) for k in missing]
             made = _told(_ahead(pool, tasks, AHEAD * workers), len(missing), log)
-            new = ((k, digests[k], each) for k, each in zip(missing, made, strict=True))
+            new = ((k, paths[k], digests[k], each)
+                   for k, each in zip(missing, made, strict=True))  # fmt: skip
             _grow(folder, index, new, len(missing) * 3 * size**2, problems)
             index, store = _stored(folder, size)
     place = {digest: row for row, digest in enumerate(index["digests"])}
@@ -253,9 +258,9 @@ def _ahead(pool: ThreadPoolExecutor, tasks: list[tuple], ahead: int) -> Iterator
             data = pictures.bytes_of(path)
             try:
                 return _of_bytes(path, data, *settings)
-            except (DataError, cv2.error) as error:
+            except DataError as error:
                 return _said(path, error)
-        except (DataError, OSError, MemoryError) as error:
+        except Exception as error:  # whatever it is, it must not end a run of thousands
             return error
 
     waiting: deque = deque()
@@ -294,7 +299,7 @@ def _grow(folder: Path, index: dict, new: Iterator, bytes_more: int, problems: d
     """Write old and new photographs to a folder that takes the old one's place.
 
     Args:
-        new: number among the paths, digest, and what `_ahead` gave.
+        new: number among the paths, path, digest, and what `_ahead` gave.
         bytes_more: what the new ones take at most.
         problems: receives by its number why a file could not be read; content to blame is stored.
     """
@@ -307,11 +312,11 @@ def _grow(folder: Path, index: dict, new: Iterator, bytes_more: int, problems: d
         if old.is_file():
             shutil.copyfile(old, aside / old.name)
         with open(aside / old.name, "ab") as file:
-            for k, digest, each in new:
+            for k, path, digest, each in new:
                 if isinstance(each, str):
                     index["refused"][digest] = each
                 elif isinstance(each, Exception):
-                    problems[k] = str(each)
+                    problems[k] = _said(path, each)
                 else:
                     file.write(each[0].data)
                     index["digests"].append(digest)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from recipes._retina import disc
+from recipes._retina.tests import spoil
 from recipes._retina.tests.drawn import fundus
 
 
@@ -54,7 +55,9 @@ def test_bars_are_no_border():
     chords = 2 * np.sqrt(170**2 - (np.arange(70, 300) + 0.5 - 200) ** 2)
     assert found.share_seen == pytest.approx(chords.sum() / (np.pi * 170**2), abs=0.02)
     assert found.share_border < 0.75
-    assert disc.find(fundus()).share_border == 1 and disc.find(fundus()).share_seen > 0.99
+    whole = disc.find(fundus())
+    assert whole.share_border == 1 and whole.share_seen > 0.99
+    assert (whole.top, whole.right) == (whole.y - whole.radius, whole.x + whole.radius)
 
 
 def test_what_is_printed_beside_it():
@@ -75,12 +78,25 @@ def test_a_shadow_is_still_the_disc():
     assert found.right > 410
 
 
-def test_half_of_it_in_shadow_is_not_cut_into_strips():
+@pytest.mark.parametrize("given", [
+    dict(height=430, width=512, x=256, y=215, radius=256),
+    dict(height=300, width=500, x=250, y=150, radius=170),
+])  # fmt: skip
+def test_half_of_it_in_shadow(given):
+    found = disc.find(spoil.shaded(fundus(**given)))
+    close(found, given["x"], given["y"], given["radius"], within=3)
+    assert found.top == 0 and found.bottom == given["height"]
+    assert found.left < given["x"] - given["radius"] + 3
+    assert found.right > given["x"] + 0.6 * given["radius"]
+
+
+def test_half_of_it_black():
     picture = fundus()
-    picture[:, 240:] = (picture[:, 240:] * 0.05).astype(np.uint8)
+    picture[:, 250:] = 3
     found = disc.find(picture)
-    assert abs(found.x - 250) < 12 and abs(found.radius - 170) < 12
-    assert found.bottom - found.top > 320 and found.left < 90
+    close(found, 250, 200, 170)
+    assert found.bottom - found.top > 335 and 244 <= found.right <= 250
+    assert found.share_seen == pytest.approx(0.5, abs=0.02)
 
 
 def test_haze_round_it():
@@ -110,8 +126,8 @@ def rectangle():
 def segment():
     """So much was cut off that the circle would be a guess."""
     picture = fundus()
-    picture[60:] = 3
-    return picture[:160]
+    picture[55:] = 3
+    return picture[:90]
 
 
 def cog():
@@ -119,13 +135,18 @@ def cog():
     down, across = np.mgrid[:400, :500] + 0.5
     angle = np.arctan2(down - 200, across - 250)
     reach = np.random.default_rng(0).uniform(100, 150, 72)
-    reach[::4] = 170
+    reach[::5] = 170
     inside = np.hypot(down - 200, across - 250) < reach[((angle / np.pi + 1) * 36).astype(int) % 72]
     return np.where(inside, 150, 0).astype(np.uint8)[..., None].repeat(3, axis=2)
 
 
 def ring():
     return cv2.circle(np.zeros((400, 500, 3), np.uint8), (250, 200), 150, (150,) * 3, 12)
+
+
+def crescent():
+    picture = cv2.circle(np.zeros((320, 340, 3), np.uint8), (170, 160), 150, (150,) * 3, -1)
+    return cv2.circle(picture, (170, 180), 150, (0, 0, 0), -1)
 
 
 def crowded():
@@ -144,6 +165,7 @@ def crowded():
     (segment(), "no round border"),
     (cog(), "no round border"),
     (ring(), "dark inside"),
+    (crescent(), "dark inside"),
     (crowded(), "round the disc is not black"),
     (fundus(24, 30, 15, 12, 10), "has 30 x 24 pixels; at least 32"),
 ])  # fmt: skip

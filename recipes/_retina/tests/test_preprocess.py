@@ -67,9 +67,17 @@ def test_a_small_disc_in_a_large_picture_is_decoded_whole(tmp_path):
     assert np.array_equal(made, whole)
 
 
+def of_a_camera():
+    """What cameras write about an upright photograph."""
+    exif = Image.Exif()
+    exif[271], exif[274] = "A camera", 1
+    return exif
+
+
 @pytest.mark.parametrize("enough", [None, 50, 100, 112, 113, 225, 400, 900])
 @pytest.mark.parametrize("options", [
     dict(), dict(progressive=True), dict(subsampling=0), dict(optimize=True, quality=40),
+    dict(exif=of_a_camera()),
 ], ids=str)  # fmt: skip
 def test_the_short_way_of_decoding_gives_the_same_pixels(tmp_path, enough, options):
     path = save(tmp_path / "eye.jpg", fundus(**LARGE), **options)
@@ -78,12 +86,27 @@ def test_the_short_way_of_decoding_gives_the_same_pixels(tmp_path, enough, optio
     assert width == 1200 and np.array_equal(pixels, np.asarray(image))
 
 
+def test_the_short_way_is_taken_where_nothing_is_to_be_done(tmp_path, monkeypatch):
+    eye = fundus(**LARGE)
+    for exif, short in ((Image.Exif(), True), (of_a_camera(), True), (turned(), False)):
+        path = save(tmp_path / "eye.jpg", eye, exif=exif)
+        with monkeypatch.context() as patch:
+            asked = []
+            patch.setattr(preprocess.cv2, "imdecode", lambda *_, asked=asked: asked.append(1))
+            preprocess.pixels_of(path, path.read_bytes(), None)
+        assert bool(asked) == short
+
+
+def turned():
+    exif = Image.Exif()
+    exif[274] = 6
+    return exif
+
+
 def files_of_all_kinds(folder):
     """name: (path, most that the mean level may be off)"""
     eye = fundus(x=200, radius=150)
     grey = cv2.cvtColor(eye, cv2.COLOR_RGB2GRAY)
-    turned = Image.Exif()
-    turned[274] = 6
     deep = np.uint16(grey) * 257
     clear = np.dstack([eye, np.uint8(255 * (np.hypot(*(np.mgrid[:400, :500] + 0.5 - np.array(
         [200, 200])[:, None, None])) < 150))])  # fmt: skip
@@ -95,7 +118,7 @@ def files_of_all_kinds(folder):
     return {
         "png": save(folder / "plain.png", eye),
         "tiff": save(folder / "plain.tif", eye),
-        "turned": save(folder / "turned.jpg", np.rot90(eye), exif=turned, quality=95),
+        "turned": save(folder / "turned.jpg", np.rot90(eye), exif=turned(), quality=95),
         "grey": save(folder / "grey.jpg", grey, quality=95),
         "grey of 16 bit": folder / "deep.png",
         "colour of 16 bit": folder / "deep_colour.png",
@@ -243,7 +266,25 @@ def test_three_at_once_do_not_disturb_each_other(paths):
     assert cv2.getNumThreads() == before
 
 
+def test_whatever_happens_the_others_go_on(paths, monkeypatch):
+    of_bytes = preprocess._of_bytes
+
+    def odd(path, *rest):
+        if path == paths[2]:
+            raise KeyError("an odd file")
+        return of_bytes(path, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(preprocess, "_of_bytes", odd)
+        made = quiet(paths, 96)
+    assert made.kept.tolist() == [0, 1, 3, 4, 5]
+    assert "an odd file" in made.report.summary()
+    assert len(quiet(paths, 96)) == 6  # tried again: its content was not to blame
+
+
 def test_settings_are_checked_before_any_work(paths):
+    with pytest.raises(ValueError, match="2 digests are given for 6 paths"):
+        quiet(paths, digests=["a", "b"])
     with pytest.raises(ValueError, match="leveling='equal' must be one of"):
         quiet(paths, leveling="equal")
 
