@@ -12,7 +12,8 @@ from common.validation import DataError
 SMALLEST = 32  # pixels of the shorter side; below, there is no border to fit
 WORKING = 200  # pixels at most of the longer side of the copy in which the disc is sought
 # Shares of the way from the black to the bright at which the disc begins, tried in this order: a
-# dim rim asks for a lower one, haze round the disc for a higher one.
+# dim rim asks for a lower one, haze round the disc for a higher one. A higher one is tried only
+# where no disc was found, because what is bright in a disc may be round too.
 THRESHOLDS = (0.15, 0.08, 0.04, 0.3, 0.5)
 LEAST_CONTRAST = 8  # of 255 levels between black and bright
 TRIPLES, VOTERS = 128, 192  # circles tried, and border points that judge them
@@ -96,13 +97,13 @@ def find(pixels: np.ndarray) -> Disc:
                      f"({black} to {bright} of 255).")
     best, said = None, ""
     for share in THRESHOLDS:
+        if best and (best.share_border >= ENOUGH_BORDER or share > THRESHOLDS[0]):
+            break
         found = _disc(light, black, bright, share)
         if not isinstance(found, Disc):
             said = said or found
         elif best is None or found.share_border > best.share_border:
             best = found
-        if best and best.share_border >= ENOUGH_BORDER:
-            break
     if best is None:
         raise NoDisc(f"shows no bright disc on black: {said}.")
     found = best.scaled(factor)

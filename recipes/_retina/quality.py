@@ -2,22 +2,22 @@
 
 It measures in the disc at 512 pixels and compares with limits. They were chosen on the 413 training
 photographs of IDRiD (P. Porwal et al., Medical Image Analysis 59:101561, 2020), all graded by
-experts, and on spoilt copies of them, so that all 413 pass. The 51 test photographs at hand were
-looked at once, afterwards. `python -m recipes._retina.tests.spoil` measures in the folder
-RECIPES_MIRROR what is refused:
+experts, and on spoilt copies of them, so that all 413 pass. The 51 test photographs at hand had no
+part in it. `python -m recipes._retina.tests.spoil` measures in the folder RECIPES_MIRROR what is
+refused:
 
 | photographs | of 413 for training | of 51 for testing |
 | --- | --- | --- |
 | as they are | 0 % | 0 % |
-| blurred by 1.5, 2, 3 pixels of 512 | 38, 99.8, 100 % | 37, 100, 100 % |
+| blurred by 1.5, 2, 3 pixels of 512 | 47, 100, 100 % | 47, 100, 100 % |
 | shaken by 15, 25 pixels | 100, 100 % | 100, 100 % |
 | a fifth, a tenth of the light | 100, 100 % | 100, 100 % |
 | 2, 3, 4 times the light | 36, 87, 96 % | 25, 82, 96 % |
 | noise of 20 levels | 100 % | 100 % |
 | half in shadow | 100 % | 100 % |
-| right 55 % cut away | 100 % | 100 % |
+| right 55 % cut away | 99.5 % | 100 % |
 
-Of 397 photographs of ants and bees, 396 are refused, 395 of them because there is no disc.
+Of 397 photographs of ants and bees, 396 are refused, 394 of them because there is no disc.
 
 All of these come from one camera. A limit that is right for it may be wrong for another: look at
 what is refused before you trust it. It says nothing about what a photograph shows, and it is no
@@ -44,11 +44,11 @@ MARGIN = 12  # pixels that are left out where the disc is cut off, for the same 
 LEAST_SEEN = 0.6  # (0.91; 0.41 with the right 55 % cut away)
 LEAST_REDNESS = 0.0  # (0.33); none was spoilt for it: red is what a retina is with any camera
 LEAST_LIGHT = 30  # (33; 29 with a fifth of the light)
-MOST_BURNT = 0.05  # (0.034; from 0.015 on, half above 0.93, with 4 times the light)
+MOST_BURNT = 0.05  # (0.034; half above 0.88 with 4 times the light)
 MOST_NOISE = 5.0  # (1.6; 8.6 with noise of 20 levels)
-LEAST_SHARPNESS = 0.52  # (0.534; 0.511 blurred by 2 pixels)
-LEAST_STEADINESS = 0.58  # (0.69; 0.46 shaken by 15 pixels)
-LEAST_EVENNESS = 0.4  # (0.45; 0.31 with half in shadow)
+LEAST_SHARPNESS = 0.525  # (0.534; 0.520 blurred by 2 pixels)
+LEAST_STEADINESS = 0.58  # (0.69; 0.55 shaken by 15 pixels)
+LEAST_EVENNESS = 0.4  # (0.45; 0.37 with half in shadow)
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _reason(found: dict[str, float]) -> str:
     if found["noise"] > MOST_NOISE:
         return f"noisy: by {found['noise']:.1f} levels, at most {MOST_NOISE:.0f} may be"
     if found["sharpness"] < LEAST_SHARPNESS:
-        return (f"blurred: sharpness {found['sharpness']:.2f}, at least {LEAST_SHARPNESS:.2f} is "
+        return (f"blurred: sharpness {found['sharpness']:.3f}, at least {LEAST_SHARPNESS} is "
                 "needed")  # fmt: skip
     if found["steadiness"] < LEAST_STEADINESS:
         return (f"shaken: steadiness {found['steadiness']:.2f}, at least {LEAST_STEADINESS:.2f} is "
