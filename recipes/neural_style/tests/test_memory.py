@@ -1,5 +1,6 @@
 """What a step will need is known before it, near enough, and what does not fit is refused."""
 
+import statistics
 import subprocess
 import sys
 
@@ -33,11 +34,11 @@ print(memory.estimate_mb(studio.extractor, studio.settings, 768, 1024) / (used /
 def test_the_estimate_is_near_what_is_used():
     # The peak hangs on how threads fall: 0.87 to 0.97 on a quiet machine, once 0.64 on a busy one.
     ratios = []
-    while len(ratios) < 3 and not any(0.7 < ratio < 1.8 for ratio in ratios):
+    for _ in range(3):
         printed = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True)
         assert printed.returncode == 0, printed.stderr[-2000:]
         ratios.append(float(printed.stdout.split()[-1]))
-    assert any(0.7 < ratio < 1.8 for ratio in ratios), ratios
+    assert 0.7 < statistics.median(ratios) < 1.8, ratios
 
 
 def test_the_largest_size_that_fits_is_named(content, styles, tmp_path, monkeypatch):
