@@ -205,60 +205,6 @@ def subgroups(table: pd.DataFrame, title: str = "Subgroups") -> Figure:
     return figure
 
 
-@_styled
-def robustness(
-    measured: pd.DataFrame,
-    measure: str = "area under the curve",
-    percent: bool = False,
-    title: str = "Robustness",
-) -> Figure:
-    """A figure against the strength of several distortions, a panel each, on one scale.
-
-    Args:
-        measured: a row a distortion and strength: "distortion", "strength" (a number, 0 for the
-            untouched picture), "value"; where there are, also "low" and "high", the bounds of an
-            interval, and "variant", the name of a model.
-        measure: what value is. percent: whether to show it so; then it is a fraction.
-
-    Raises:
-        ValueError: no row, or a column that is missing.
-    """
-    missing = {"distortion", "strength", "value"} - set(measured)
-    if missing or not len(measured):
-        raise ValueError(f"measured has {len(measured)} rows and lacks {sorted(missing)}; give a "
-                         "row a distortion and strength, with a value.")
-    table = measured.assign(variant=measured.get("variant", ""))
-    kinds, variants = table["distortion"].unique(), table["variant"].unique()
-    columns = min(len(kinds), 3 if len(kinds) % 4 else 4)
-    rows = -(-len(kinds) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(2.7 * columns + 0.8, 2.5 * rows + 0.9),
-                                sharey=True, squeeze=False, layout="constrained")
-    for axis, kind in zip(axes.flat, kinds, strict=False):
-        for variant, colour in zip(variants, itertools.cycle(PALETTE)):
-            one = table[(table["distortion"] == kind) & (table["variant"] == variant)]
-            one = one.sort_values("strength")
-            axis.plot(one["strength"], one["value"], "o-", markersize=4, color=colour,
-                      label=variant or None)
-            if {"low", "high"} <= set(one):
-                axis.fill_between(one["strength"], one["low"], one["high"], color=colour,
-                                  alpha=0.18, linewidth=0)
-            for untouched in one.loc[one["strength"] == 0, "value"]:
-                axis.axhline(untouched, color=colour, linestyle=":", linewidth=1.2)
-        axis.set(title=str(kind).replace("_", " "), xlabel="strength")
-        axis.xaxis.set_major_locator(MaxNLocator(6))
-        if percent:
-            axis.yaxis.set_major_formatter(PERCENT)
-    for axis in axes.flat[len(kinds):]:
-        axis.set_visible(False)
-    figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
-    for axis in axes[:, 0]:
-        axis.set_ylabel(measure)
-    if (table["strength"] == 0).any():
-        axes[0, 0].plot([], [], color=GREY, linestyle=":", label="untouched pictures")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower left", ncols=3)
-    return figure
-
-
 def _draw_readers(axis: Axes, panel: Panel) -> None:
     alarms = [1 - reader.specificity.value for reader in panel.readers]
     caught = [reader.sensitivity.value for reader in panel.readers]

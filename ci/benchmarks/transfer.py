@@ -108,7 +108,7 @@ def our_features(eyes, paths):
     """The recipe's stream of batches, one view."""
     import numpy as np
 
-    from recipes.transfer import pixels
+    from common.vision import pixels
 
     blocks = pixels.stream(paths, eyes.input_shape[1], BATCH)
     found = [np.asarray(eyes.predict_on_batch(block / np.float32(127.5) - 1)) for block in blocks]
@@ -120,7 +120,7 @@ def plain_training(eyes, paths, labels):
     import keras
     import numpy as np
 
-    from recipes.transfer import pixels
+    from common.vision import pixels
 
     pictures = pixels.load(paths, eyes.input_shape[1]) / np.float32(127.5) - 1
     eyes.trainable = False

@@ -13,7 +13,7 @@ from ci.summary import read
 
 FOLDERS = recipe.folders()
 # Weights that a recipe brings along, made by a script of its own.
-SHIPPED = ("recipes/neural_style/small.npz", "recipes/transfer/small.npz")
+SHIPPED = ("recipes/neural_style/small.npz", "common/vision/small.npz")
 
 
 @pytest.fixture(params=FOLDERS, ids=lambda folder: folder.name)

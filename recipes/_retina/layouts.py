@@ -43,7 +43,7 @@ def recognise(path: str | os.PathLike) -> str:
     """
     path = Path(path).expanduser()
     if not path.exists():
-        raise DataError(f"{path} does not exist. Check the path. {_known()}")
+        raise DataError(f"{path} does not exist. Check the path. {known()}")
     if path.is_file():
         return _recognise_file(path)
     files = list(walked(path, LEVELS))
@@ -61,10 +61,11 @@ def recognise(path: str | os.PathLike) -> str:
     inside = sorted({each.relative_to(path).parts[0] for each in files}) or ["nothing"]
     more = f" and {len(inside) - 6} more" if len(inside) > 6 else ""
     raise DataError(f"{path} is of no layout that is known here; it holds "
-                    f"{', '.join(inside[:6])}{more}. {' '.join([*near, _known()])}")
+                    f"{', '.join(inside[:6])}{more}. {' '.join([*near, known()])}")
 
 
-def _known() -> str:
+def known() -> str:
+    """The layouts that `read` knows, a line each."""
     return "Known layouts:" + "".join(f"\n  {name}: {how}" for name, how in LAYOUTS.items())
 
 
@@ -72,7 +73,7 @@ def _recognise_file(path: Path) -> str:
     if path.suffix.lower() == ".npz":
         return "medmnist"
     if path.suffix.lower() in pictures.SUFFIXES:
-        raise DataError(f"{path} is one picture, not a set of them. {_known()}")
+        raise DataError(f"{path} is one picture, not a set of them. {known()}")
     columns = read_table(path, Report(str(path))).columns
     for layout, parts in PUBLISHED.items():
         ours = [part for part in parts if re.fullmatch(part.table, _plain(path.stem))]

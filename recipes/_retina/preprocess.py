@@ -181,7 +181,7 @@ def prepare(
     folder = datasets.cache_folder() / "retina" / key
     with download.disk_errors(folder, "a few bytes", "Preparing photographs"):
         folder.parent.mkdir(parents=True, exist_ok=True)
-    with _one_thread_each(), FileLock(f"{folder}.lock"), ThreadPoolExecutor(workers) as pool:
+    with one_thread_each(), FileLock(f"{folder}.lock"), ThreadPoolExecutor(workers) as pool:
         if digests is None:
             digests = _digests(pool, paths, problems)
         index, store = _stored(folder, size)
@@ -216,7 +216,7 @@ def prepare(
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
+def one_thread_each() -> Iterator[None]:
     """OpenCV with one thread a call, and its old number afterwards; for one caller at a time."""
     with _ALONE:
         before = cv2.getNumThreads()

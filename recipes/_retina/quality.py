@@ -26,13 +26,19 @@ medical device.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
+from filelock import FileLock
 
-from common import pictures
+from common import datasets, files, pictures
+from common.validation import DataError
 from recipes._retina import disc, normalize, preprocess
 from recipes._retina.disc import Disc, NoDisc
 
@@ -47,6 +53,7 @@ LEAST_LIGHT = 30  # (33; 29 with a fifth of the light)
 MOST_BURNT = 0.05  # (0.034; half above 0.88 with 4 times the light)
 MOST_NOISE = 5.0  # (1.6; 8.6 with noise of 20 levels)
 LEAST_SHARPNESS = 0.525  # (0.534; 0.520 blurred by 2 pixels)
+LEAST_DETAIL = 0.006  # (0.0064; 0.0032 to 0.0055 blurred by 9 pixels, with noise of 2 levels)
 LEAST_STEADINESS = 0.58  # (0.69; 0.55 shaken by 15 pixels)
 LEAST_EVENNESS = 0.4  # (0.45; 0.37 with half in shadow)
 
@@ -94,6 +101,43 @@ def check(photograph: np.ndarray | str | Path) -> Quality:
     return Quality(not reason, reason, measures)
 
 
+def checked(
+    paths: Sequence[str | Path],
+    digests: Sequence[str],
+    log: Callable[[str], None] | None = None,
+) -> list[Quality]:
+    """`check` of files side by side, kept under RECIPES_CACHE by their content.
+
+    A file that cannot be read is not gradable; its reason says why.
+
+    Args:
+        digests: sha256 of each file's bytes.
+        log: receives how many were new.
+    """
+    key = files.work_key([*preprocess.CODE, __file__])
+    path = datasets.cache_folder() / "retina" / f"quality-{key}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+    def one(number: int) -> dict:
+        try:
+            return asdict(check(paths[number]))
+        except DataError as error:
+            said = str(error).removeprefix(f"{paths[number]} ")
+            return asdict(Quality(False, f"cannot be read: {said}"))
+
+    with FileLock(f"{path}.lock"):
+        known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        missing = {digest: k for k, digest in enumerate(digests) if digest not in known}
+        if missing:
+            with preprocess.one_thread_each(), ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+                new = zip(missing, pool.map(one, missing.values()), strict=True)
+                known |= dict(new)
+            files.write_text(path, json.dumps(known))
+    if log:
+        log(f"quality of {len(digests):,} photographs: {len(missing):,} were new")
+    return [Quality(**known[digest]) for digest in digests]
+
+
 def measure(pixels: np.ndarray, found: Disc) -> dict[str, float]:
     """What is compared with the limits, in the disc without its border.
 
@@ -110,6 +154,8 @@ def measure(pixels: np.ndarray, found: Disc) -> dict[str, float]:
             absolute deviation: vessels and lesions take up too little room to be seen in it.
         sharpness: standard deviation of the green between Gaussians of 1 and 2 pixels, by that
             between 2 and 4: blur takes fine detail before coarse, a weak contrast both alike.
+        detail: the deviation between Gaussians of 2 and 4 pixels without that of noise, by the
+            median of the green: where noise came after the blur, sharpness alone is deceived.
         steadiness: of the same fine detail, the standard deviation of its slope in the direction
             where that is least, by that across it: shaking wipes detail out in one direction.
         evenness: the grey blurred by 16 pixels, its tenth percentile by its median.
@@ -124,11 +170,12 @@ def measure(pixels: np.ndarray, found: Disc) -> dict[str, float]:
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     once, twice, four = (cv2.GaussianBlur(green.astype(np.float32), (0, 0), s) for s in (1, 2, 4))
     rest, fine = (green - once)[inside], once - twice
+    coarse, lit = (twice - four)[inside].std(), max(float(np.median(green[inside])), 1.0)
     across, down = (cv2.Sobel(fine, cv2.CV_32F, *axes)[inside] for axes in ((1, 0), (0, 1)))
     slopes = np.linalg.eigvalsh(np.cov(across, down))
-    coarse = cv2.resize(grey, None, fx=1 / 8, fy=1 / 8, interpolation=cv2.INTER_AREA)
-    coarse = cv2.GaussianBlur(coarse.astype(np.float32), (0, 0), 2)
-    coarse = cv2.resize(coarse, grey.shape[::-1])[inside]
+    soft = cv2.resize(grey, None, fx=1 / 8, fy=1 / 8, interpolation=cv2.INTER_AREA)
+    soft = cv2.GaussianBlur(soft.astype(np.float32), (0, 0), 2)
+    soft = cv2.resize(soft, grey.shape[::-1])[inside]
     reds, blues = red[inside].mean(), blue[inside].mean()
     measures = {
         "share_seen": found.share_seen,
@@ -136,9 +183,11 @@ def measure(pixels: np.ndarray, found: Disc) -> dict[str, float]:
         "light": np.median(grey[inside]),
         "burnt": np.mean(green[inside] >= 245),
         "noise": 1.4826 * np.median(np.abs(rest - np.median(rest))),
-        "sharpness": fine[inside].std() / max((twice - four)[inside].std(), 1e-6),
+        "sharpness": fine[inside].std() / max(coarse, 1e-6),
+        # A band twice as coarse has half of white noise's deviation.
+        "detail": np.sqrt(max(coarse**2 - fine[inside].std() ** 2 / 4, 0.0)) / lit,
         "steadiness": np.sqrt(max(slopes[0], 0.0) / max(slopes[1], 1e-6)),
-        "evenness": np.percentile(coarse, 10) / max(np.median(coarse), 1e-6),
+        "evenness": np.percentile(soft, 10) / max(np.median(soft), 1e-6),
     }
     return {name: float(value) for name, value in measures.items()}
 
@@ -158,6 +207,9 @@ def _reason(found: dict[str, float]) -> str:
     if found["sharpness"] < LEAST_SHARPNESS:
         return (f"blurred: sharpness {found['sharpness']:.3f}, at least {LEAST_SHARPNESS} is "
                 "needed")  # fmt: skip
+    if found["detail"] < LEAST_DETAIL:
+        return (f"blurred: no vessel is seen beside the noise (detail {found['detail']:.4f}, at "
+                f"least {LEAST_DETAIL} is needed)")  # fmt: skip
     if found["steadiness"] < LEAST_STEADINESS:
         return (f"shaken: steadiness {found['steadiness']:.2f}, at least {LEAST_STEADINESS:.2f} is "
                 "needed")  # fmt: skip

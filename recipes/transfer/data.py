@@ -18,8 +18,8 @@ from common import datasets, files
 from common.card import DataCard
 from common.table import PART_NAMES
 from common.validation import DataError, Report
-from recipes.transfer import check, listing
-from recipes.transfer.head import dealt
+from common.vision import check, listing
+from common.vision.head import dealt
 
 PUBLISHED = ("hymenoptera", "imagenette", "cifar10")
 DRAWN = 60  # training pictures of each class in the sample

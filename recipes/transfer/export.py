@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import logging
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,11 +11,13 @@ import numpy as np
 import pandas as pd
 
 from common import export, files
-from recipes.transfer import pixels, report
+from common import lite as lites
+from common.vision import pixels
+from recipes.transfer import report
 from recipes.transfer.data import Pictures
 from recipes.transfer.labeller import Labeller
 
-SIGNATURE, LITE = "label", ("float32", "int8")
+SIGNATURE = "label"
 TIMED = 30  # pictures for the latency
 
 
@@ -84,65 +84,19 @@ def _png(picture: np.ndarray) -> bytes:
 
 
 def lite(labeller: Labeller, calibration: Sequence[str], output_dir: str | Path) -> dict[str, Path]:
-    """LiteRT files of one picture at a time: pixels 0 to 255 in, probabilities out.
-
-    "float32" takes float pixels. "int8" computes in whole numbers, takes uint8 pixels, and is
-    calibrated on some training pictures (Jacob et al., CVPR 2018, section 3).
+    """OUTPUT_DIR/lite/<kind>.tflite of each kind, one picture at a time; see `common.lite`.
 
     Args:
         calibration: paths of training pictures, a hundred or so.
 
-    Returns:
-        OUTPUT_DIR/lite/<kind>.tflite of each kind.
-
     Raises:
         RuntimeError: Keras runs on another backend than TensorFlow.
     """
-    export.require_tensorflow("a LiteRT file")
-    import tensorflow as tf
-
-    network, size = labeller.network(), labeller.backbone.size
-    spec = tf.TensorSpec([1, size, size, 3], tf.float32, name="pixels")
-    call = tf.function(lambda values: network(values, training=False), input_signature=[spec])
-    examples = pixels.load(calibration, size).astype(np.float32)
-    made = {}
-    logging.getLogger("absl").setLevel(logging.ERROR)  # it deplores what is meant, see below
-    for kind in LITE:
-        # Without the network itself its variables become constants; calibration needs that.
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([call.get_concrete_function()])
-        if kind == "int8":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            converter.representative_dataset = lambda: ([each[None]] for each in examples)
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            converter.inference_input_type = tf.uint8
-        path = Path(output_dir) / "lite" / f"{kind}.tflite"
-        with files.whole(path) as aside, warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of statistics that calibration gives
-            aside.write_bytes(converter.convert())
-        made[kind] = path
-    return made
+    examples = pixels.load(calibration, labeller.backbone.size)
+    return lites.convert(labeller.network(), examples, Path(output_dir) / "lite")
 
 
-def run_lite(path: Path, pictures: np.ndarray, threads: int = 1) -> tuple[np.ndarray, float]:
-    """Probabilities float32 [n, classes] of uint8 pictures [n, size, size, 3], and ms a picture."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    engine = Interpreter(str(path), num_threads=threads)
-    engine.allocate_tensors()
-    takes, gives = engine.get_input_details()[0], engine.get_output_details()[0]
-    scale, zero = gives["quantization"]
-    found, spent = [], []
-    for each in pictures:
-        began = time.perf_counter()
-        engine.set_tensor(takes["index"], each[None].astype(takes["dtype"]))
-        engine.invoke()
-        found.append(engine.get_tensor(gives["index"])[0])
-        spent.append(time.perf_counter() - began)
-    answers = np.stack(found).astype(np.float32)
-    return (answers - zero) * scale if scale else answers, 1e3 * float(np.median(spent))
-
-
-def compared(labeller: Labeller, data: Pictures, saved: Path | None, lites: dict[str, Path],
+def compared(labeller: Labeller, data: Pictures, saved: Path | None, lite_files: dict[str, Path],
              log=print) -> pd.DataFrame:  # fmt: skip
     """Every form of the labeller on every test picture: size, speed, accuracy and agreement.
 
@@ -168,8 +122,8 @@ def compared(labeller: Labeller, data: Pictures, saved: Path | None, lites: dict
         table["SavedModel, from file bytes"] = (
             _megabytes(saved), pace, (guess == labels).mean(), (guess == own).mean()
         )  # fmt: skip
-    for kind, path in lites.items():
-        answers, pace = run_lite(path, pictures)
+    for kind, path in lite_files.items():
+        answers, pace = lites.run(path, pictures)
         guess = answers.argmax(axis=1)
         table[f"LiteRT, {kind}"] = (
             _megabytes(path), pace, (guess == labels).mean(), (guess == own).mean()

@@ -15,7 +15,7 @@ from scipy.special import logsumexp, softmax
 from sklearn.covariance import LedoitWolf
 from sklearn.metrics import roc_auc_score
 
-from recipes.transfer.head import FOLDS, Head, dealt
+from common.vision.head import FOLDS, Head, dealt
 
 NONE = "none of these"
 NEIGHBOUR = 5  # which neighbour's distance counts

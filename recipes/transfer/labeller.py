@@ -11,15 +11,15 @@ import keras
 import numpy as np
 import pandas as pd
 
+import common.vision.layers  # noqa: F401
 import recipes.transfer.alexnet  # noqa: F401 - loading a network needs its layers registered
-import recipes.transfer.layers  # noqa: F401
 from common import files
 from common.validation import saved_state
-from recipes.transfer import explain, features
-from recipes.transfer.backbones import Backbone
+from common.vision import explain, features
+from common.vision.backbones import Backbone
+from common.vision.head import Head
 from recipes.transfer.data import Pictures
 from recipes.transfer.familiar import NONE, Familiarity, learn_once
-from recipes.transfer.head import Head
 
 FORMAT = 1  # of a saved labeller
 
@@ -143,7 +143,7 @@ class Labeller:
 
     def network(self) -> keras.Model:
         """pixels [n, size, size, 3] of 0 to 255 -> probabilities [n, classes], of one view."""
-        from recipes.transfer.backbones import linear_top
+        from common.vision.backbones import linear_top
 
         heat = self.head.temperature
         top = linear_top(self.head.kernel / heat, self.head.bias / heat,

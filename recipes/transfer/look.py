@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from common import plots
-from recipes.transfer import explain, pixels
+from common.vision import explain, pixels
 from recipes.transfer.data import Pictures
 from recipes.transfer.familiar import NONE
 from recipes.transfer.labeller import Labeller

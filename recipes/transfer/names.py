@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 from common import machine, results
 from common.download import sha256_of
 from common.history import duration
-from recipes.transfer import backbones, familiar, features, head, look, pixels, strangers
-from recipes.transfer.backbones import Backbone
+from common.vision import backbones, features, head, pixels
+from common.vision.backbones import Backbone
+from recipes.transfer import familiar, look, strangers
 from recipes.transfer.data import Pictures
 from recipes.transfer.labeller import Labeller, of_imagenet
 from recipes.transfer.records import share

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from common import files, machine, metrics, results
-from recipes.transfer import backbones, baselines, explain, features, head, pixels, strangers
-from recipes.transfer.backbones import Backbone
+from common.vision import backbones, baselines, explain, features, head, pixels
+from common.vision.backbones import Backbone
+from recipes.transfer import strangers
 from recipes.transfer.data import Pictures
 from recipes.transfer.familiar import NONE, learn
 from recipes.transfer.labeller import Labeller

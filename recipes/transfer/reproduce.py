@@ -23,7 +23,8 @@ SEED, KEPT = 0, 0.95
 def reproduce(name: str, folder: Path) -> None:
     """Measure one set with every backbone, and put the numbers into results/."""
     from common import results
-    from recipes.transfer import backbones, data, names, report, strangers
+    from common.vision import backbones
+    from recipes.transfer import data, names, report, strangers
 
     started, pictures = time.time(), data.load(name, seed=SEED)
     unknown = strangers.rows_of(pictures, None)

@@ -18,12 +18,13 @@ import psutil
 from common import training
 from common.history import History
 from common.validation import DataError
-from recipes.transfer import alexnet, augment, pixels, schedule
-from recipes.transfer import head as heads
-from recipes.transfer.backbones import Backbone, digest
-from recipes.transfer.batches import Batches, class_weights
+from common.vision import head as heads
+from common.vision import pixels
+from common.vision.backbones import Backbone, digest
+from common.vision.batches import Batches, class_weights
+from common.vision.head import Head
+from recipes.transfer import alexnet, augment, schedule
 from recipes.transfer.data import Pictures
-from recipes.transfer.head import Head
 from recipes.transfer.labeller import Labeller
 
 HELD_OUT = 10  # of so many parts of the training pictures, one chooses the epoch

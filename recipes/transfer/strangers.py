@@ -11,10 +11,10 @@ from sklearn.metrics import roc_auc_score
 
 from common import metrics, pictures
 from common.validation import DataError
-from recipes.transfer import features
+from common.vision import features
+from common.vision.inspect_pictures import inspect
 from recipes.transfer.data import PUBLISHED, Pictures, load
 from recipes.transfer.familiar import METHODS, learn, measured
-from recipes.transfer.inspect_pictures import inspect
 from recipes.transfer.labeller import Labeller
 from recipes.transfer.records import record, share
 

@@ -56,6 +56,15 @@ def test_a_flat_disc_is_blurred():
     assert quality.check(flat).reason.startswith("blurred:")
 
 
+@pytest.mark.parametrize(("sigma", "noise"), [(9, 2), (14, 2)])
+def test_noise_is_no_detail(sigma, noise):
+    """What is fine in a photograph that was blurred before its noise came is the noise."""
+    soft = spoil.blurred(sigma)(fundus(**DISC))
+    found = quality.check(spoil.noisy(noise)(soft))
+    assert found.reason.startswith("blurred: no vessel"), found
+    assert found.measures["sharpness"] > quality.LEAST_SHARPNESS
+
+
 def test_measures_follow_what_is_done():
     whole = quality.check(fundus(**DISC)).measures
     dim = quality.check(fundus(**DISC, light=0.5)).measures

@@ -1,15 +1,14 @@
 """A handful of drawn pictures and a tiny backbone, so that a whole run takes a second."""
 
-import keras
 import numpy as np
 import pytest
 
+from common.vision import features, head
+from common.vision.backbones import Backbone, linear_top
+from common.vision.tests.conftest import SIZE, WIDTH, network
 from data_scripts import sample_transfer
-from recipes.transfer import data, familiar, features, head
-from recipes.transfer.backbones import Backbone, linear_top
+from recipes.transfer import data, familiar
 from recipes.transfer.labeller import Labeller
-
-SIZE, WIDTH = 48, 12
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -30,18 +29,6 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def drawn(folder):
     return data.load(folder)
-
-
-def network(seed=0):
-    """Two convolutions of random filters that tell stripes from dots a little."""
-    inputs = keras.Input((SIZE, SIZE, 3))
-    kernels = keras.initializers.RandomNormal(0, 0.3, seed=seed)
-    maps = keras.layers.Rescaling(1 / 255)(inputs)
-    for filters in (WIDTH, WIDTH):
-        maps = keras.layers.Conv2D(filters, 5, 2, "same", activation="relu",
-                                   kernel_initializer=kernels)(maps)  # fmt: skip
-        maps = keras.layers.BatchNormalization()(maps)
-    return keras.Model(inputs, maps, name="backbone")
 
 
 @pytest.fixture(scope="session")

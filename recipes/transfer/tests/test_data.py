@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from common.validation import DataError
-from recipes.transfer import data, inspect_pictures
+from common.vision import inspect_pictures
+from recipes.transfer import data
 
 
 def picture(path, seed=0, size=(40, 30), **options):

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from recipes.transfer import familiar, head
-from recipes.transfer.tests.test_head import clouds
+from common.vision import head
+from common.vision.tests.test_head import clouds
+from recipes.transfer import familiar
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,12 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
-from PIL import Image
 
-from common import results
-from common.validation import DataError
-from recipes.transfer import explain, export, familiar, features, pixels, predict, report
+from common import lite, results
+from common.vision import explain, pixels
+from common.vision.head import Head
+from recipes.transfer import export, familiar, predict, report
 from recipes.transfer.familiar import NONE, Familiarity
-from recipes.transfer.head import Head
 from recipes.transfer.labeller import Labeller, of_imagenet
 
 on_tensorflow = pytest.mark.skipif(
@@ -166,47 +165,19 @@ def test_lite_files(labeller, drawn, tmp_path):
     pictures = pixels.load(drawn.part("test")["path"][:10], labeller.backbone.size)
     wanted = labeller.network().predict(pictures.astype(np.float32), verbose=0)
     for kind, within in (("float32", 1e-4), ("int8", 0.1)):
-        found, pace = export.run_lite(made[kind], pictures)
+        found, pace = lite.run(made[kind], pictures)
         np.testing.assert_allclose(found, wanted, atol=within)
         assert pace > 0
     table = export.compared(labeller, drawn, None, made, log=None)
     assert table["same answer"].iloc[0] == 1 and table["accuracy"].between(0, 1).all()
 
 
-def test_an_odd_shape_is_cropped_to_its_middle(tmp_path):
-    pixels_ = np.zeros((20, 60, 3), np.uint8)
-    pixels_[:, 20:40] = 255
-    Image.fromarray(pixels_).save(tmp_path / "wide.png")
-    assert pixels.read(tmp_path / "wide.png", 10).min() == 255
-
-
-def test_batches_come_in_order_and_say_what_cannot_be_read(drawn, tmp_path):
-    paths = drawn.part("test")["path"].tolist()[:7]
-    whole = np.stack([pixels.read(path, 24) for path in paths])
-    blocks = list(pixels.stream(paths, 24, 3))
-    assert [len(block) for block in blocks] == [3, 3, 3]
-    np.testing.assert_array_equal(np.concatenate(blocks)[:7], whole)
-    assert not np.concatenate(blocks)[7:].any()
-    problems = {}
-    list(pixels.stream([*paths[:2], tmp_path / "no.png"], 24, 2, problems=problems))
-    assert list(problems) == [2] and "no file" in problems[2]
-    with pytest.raises(DataError, match="no file"):
-        list(pixels.stream([tmp_path / "no.png"], 24, 2))
-
-
-def test_features_are_computed_once(backbone, drawn, tmp_path, monkeypatch):
-    monkeypatch.setenv("RECIPES_CACHE", str(tmp_path / "cache"))
-    rows = drawn.part("test").head(5)
-    said = []
-    digests = rows["sha256"].tolist()
-    first = features.cached(backbone, rows["path"].tolist(), digests, log=said.append)
-    copies = [tmp_path / f"{k}.jpg" for k in range(5)]
-    for copy, path in zip(copies, rows["path"], strict=True):
-        copy.write_bytes(open(path, "rb").read())
-    again = features.cached(backbone, copies, digests, log=said.append)  # another name for it
-    np.testing.assert_array_equal(first, again)
-    assert "0 from the cache" in said[0] and "0 computed, 5 from the cache" in said[-1]
-    np.testing.assert_allclose(first, features.compute(backbone, rows["path"]), atol=1e-6)
+def test_a_network_taught_elsewhere_gets_a_sense_of_what_is_familiar(backbone, trained, drawn):
+    held = np.arange(0, len(drawn.part("train")), 4)
+    product = Labeller.taught(backbone, trained, drawn, held, "neighbour", 0.7)
+    found = product.label(drawn.part("test")["path"])
+    assert set(found["likest"]) <= set(drawn.classes)
+    assert 0 < (found["label"] == NONE).mean() < 0.8
 
 
 def test_a_head_without_a_temperature():

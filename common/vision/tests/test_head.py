@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from recipes.transfer import head
+from common.vision import head
 
 
 def clouds(count=40, classes=3, apart=4.0, width=6, seed=0):

@@ -6,8 +6,8 @@ import pytest
 
 from common import datasets
 from common.validation import DataError
-from recipes.transfer import backbones, squeezenet
-from recipes.transfer.layers import ChannelMeans
+from common.vision import backbones, squeezenet
+from common.vision.layers import ChannelMeans
 
 
 @pytest.mark.parametrize(("name", "words"), [
@@ -37,7 +37,7 @@ def test_auto_takes_what_is_at_hand(monkeypatch, tmp_path):
 
 
 def test_the_small_network_is_small_and_was_taught():
-    from recipes.transfer import small
+    from common.vision import small
 
     assert small.WEIGHTS.stat().st_size < 1.5e6
     found = backbones.find("small")

@@ -17,17 +17,16 @@ import numpy as np
 
 from common import training
 from common.history import History
-from recipes.transfer import head as heads
-from recipes.transfer import pixels
-from recipes.transfer.backbones import Backbone, digest, linear_top
-from recipes.transfer.batches import Batches, class_weights
-from recipes.transfer.head import Head
+from common.vision import head as heads
+from common.vision.backbones import Backbone, digest, linear_top
+from common.vision.batches import Batches, class_weights
+from common.vision.head import Head
 
 DECAY = 2.6  # a lower group's steps are so much smaller (Howard and Ruder)
 GROUPS = 3  # the head, the upper and the lower half of what is trained below it
 
 
-@keras.saving.register_keras_serializable(package="transfer")
+@keras.saving.register_keras_serializable(package="vision")
 class GradedAdamW(keras.optimizers.AdamW):
     """AdamW with a factor on the learning rate for each variable, in the order of training.
 
@@ -75,26 +74,39 @@ class Tuned:
         return self.after < self.before
 
 
-def network(backbone: Backbone, head: Head, seed: int, dropout: float = 0.2) -> keras.Model:
-    """pixels [n, size, size, 3] of 0 to 255 -> logits, with changes to the pictures in training."""
-    inputs = keras.Input((backbone.size, backbone.size, 3), name="pixels")
-    changed = inputs
+def changed(pixels, seed: int, upright: bool = True):
+    """Pictures of 0 to 255, changed in training alone: mirrored, turned, nearer, in other light.
+
+    Args:
+        pixels: Keras tensor [n, height, width, 3].
+        seed: of the changes.
+        upright: whether the things have an up and a down, as photographs of the world have; else
+            they are turned by any angle and upside down.
+    """
     for layer in (
-        keras.layers.RandomFlip("horizontal", seed=seed),
-        keras.layers.RandomRotation(0.04, fill_mode="reflect", seed=seed + 1),
+        keras.layers.RandomFlip("horizontal" if upright else "horizontal_and_vertical", seed=seed),
+        keras.layers.RandomRotation(0.04 if upright else 0.5, fill_mode="reflect", seed=seed + 1),
         keras.layers.RandomZoom((-0.3, 0.0), fill_mode="reflect", seed=seed + 2),
         keras.layers.RandomBrightness(0.15, (0, 255), seed=seed + 3),
         keras.layers.RandomContrast(0.2, value_range=(0, 255), seed=seed + 4),
     ):
-        changed = layer(changed)
-    maps = backbone.model(changed, training=False)  # statistics stay, whatever is trained
+        pixels = layer(pixels)
+    return pixels
+
+
+def network(backbone: Backbone, head: Head, seed: int, dropout: float = 0.2,
+            upright: bool = True) -> keras.Model:  # fmt: skip
+    """pixels [n, height, width, 3] of 0 to 255 -> logits, with `changed` before it in training."""
+    inputs = keras.Input(backbone.model.input_shape[1:], name="pixels")
+    # Statistics stay, whatever is trained.
+    maps = backbone.model(changed(inputs, seed, upright), training=False)
     if backbone.has_maps:
         maps = keras.layers.GlobalAveragePooling2D(dtype="float32")(maps)
     maps = keras.layers.Dropout(dropout, seed=seed + 5)(maps)
     return keras.Model(inputs, linear_top(head.kernel, head.bias, maps.shape[1:])(maps))
 
 
-def _unfreeze(backbone: Backbone, share: float) -> list[keras.layers.Layer]:
+def unfreeze(backbone: Backbone, share: float) -> list[keras.layers.Layer]:
     """Make the last share of the layers with weights trainable, bottom first; norms stay frozen."""
     flat = [layer for layer in backbone.model._flatten_layers(include_self=False)
             if layer.weights and not hasattr(layer, "layers")]  # fmt: skip
@@ -106,10 +118,30 @@ def _unfreeze(backbone: Backbone, share: float) -> list[keras.layers.Layer]:
     return chosen
 
 
+def graded(model: keras.Model, chosen: list[keras.layers.Layer], learning_rate: float,
+           steps: int) -> GradedAdamW:  # fmt: skip
+    """AdamW with warm-up and cosine, whose steps are smaller for the lower half of `chosen`.
+
+    Args:
+        model: that is trained, its frozen layers set.
+        chosen: layers of the backbone that learn too, bottom first, from `unfreeze`.
+        learning_rate: of everything above them; they get 1 / 2.6 and 1 / 6.8 of it.
+        steps: of the whole training.
+    """
+    lower = {id(weight) for layer in chosen[: len(chosen) // 2] for weight in layer.weights}
+    upper = {id(weight) for layer in chosen[len(chosen) // 2 :] for weight in layer.weights}
+    factors = [DECAY ** -(2 if id(v) in lower else 1 if id(v) in upper else 0)
+               for v in model.trainable_variables]  # fmt: skip
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, steps, warmup_target=learning_rate, warmup_steps=max(1, steps // 20)
+    )
+    return GradedAdamW(factors, learning_rate=rate, weight_decay=1e-3)
+
+
 def tune(
     backbone: Backbone,
     head: Head,
-    paths: list[str],
+    pictures: np.ndarray,
     labels: np.ndarray,
     groups: np.ndarray,
     output_dir: str | Path,
@@ -119,6 +151,7 @@ def tune(
     learning_rate: float = 3e-4,
     batch_size: int = 32,
     balanced: bool = False,
+    upright: bool = True,
     seed: int = 0,
     resume: bool = True,
     log: Callable[[str], None] | None = print,
@@ -128,11 +161,13 @@ def tune(
     Args:
         backbone: a fresh one: its weights are changed.
         head: from `head.fit`; its classes are kept.
-        paths, labels, groups: of the training pictures. A fifth of them chooses the epoch.
+        pictures: uint8 [n, height, width, 3], as the backbone takes them.
+        labels, groups: of these pictures. A fifth of them chooses the epoch.
         output_dir: checkpoints go there; a stopped run goes on after its last whole epoch.
         share: of the backbone's layers with weights, from the top.
         learning_rate: of the head; what lies below gets 1 / 2.6 and 1 / 6.8 of it.
         balanced: every class counts the same.
+        upright: see `changed`.
 
     Raises:
         ValueError: a share or number of epochs that is out of range.
@@ -141,24 +176,16 @@ def tune(
         raise ValueError(f"share={share} must lie above 0 and not above 1, epochs={epochs} be 1 or "
                          "more.")
     train, validation = next(iter(heads.dealt(labels, groups, heads.FOLDS, seed)))
-    pictures = pixels.load(paths, backbone.size)
     begun = heads.fit(_pooled(backbone, pictures[train]), labels[train], groups[train],
                       classes=head.kernel.shape[1], balanced=balanced, strengths=(head.strength,),
                       seed=seed)  # fmt: skip
     seen = _pooled(backbone, pictures[validation])
     before = _loss(begun.logits(seen), labels[validation])
-    chosen = _unfreeze(backbone, share)
-    model = network(backbone, begun, seed)
-    lower = {id(weight) for layer in chosen[: len(chosen) // 2] for weight in layer.weights}
-    upper = {id(weight) for layer in chosen[len(chosen) // 2 :] for weight in layer.weights}
-    factors = [DECAY ** -(2 if id(v) in lower else 1 if id(v) in upper else 0)
-               for v in model.trainable_variables]  # fmt: skip
+    chosen = unfreeze(backbone, share)
+    model = network(backbone, begun, seed, upright=upright)
     steps = -(-len(train) // batch_size)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, steps * epochs, warmup_target=learning_rate, warmup_steps=max(1, steps // 2)
-    )
     model.compile(
-        GradedAdamW(factors, learning_rate=rate, weight_decay=1e-3),
+        graded(model, chosen, learning_rate, steps * epochs),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         weighted_metrics=["accuracy"],
     )

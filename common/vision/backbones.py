@@ -24,8 +24,8 @@ import numpy as np
 from common import datasets
 from common.download import DatasetError, patience, sha256_of
 from common.validation import DataError
-from recipes.transfer import small, squeezenet
-from recipes.transfer.layers import ChannelMeans
+from common.vision import small, squeezenet
+from common.vision.layers import ChannelMeans
 
 NAMES = ("auto", "mobilenet_v2", "inception_v3", "inception_v3_to_mixed8", "mobilenet_025_128",
          "squeezenet", "small")  # fmt: skip
@@ -125,7 +125,7 @@ def find(name: str = "auto", size: int | None = None) -> Backbone:
     if hasattr(keras.applications, name) and name[0].isupper():
         return _application(name, size, None)
     if "://" in name or (Path(name).expanduser() / "saved_model.pb").is_file():
-        from recipes.transfer import hub  # needs TensorFlow
+        from common.vision import hub  # needs TensorFlow
 
         model, said, key = hub.backbone(name, size or 224)
         return Backbone(name, said, key, size or 224, model)
@@ -138,7 +138,7 @@ def find(name: str = "auto", size: int | None = None) -> Backbone:
 
 def _small(size):
     size = size or small.SIZE
-    return Backbone("small", "the small network of this folder, taught by MobileNetV2 on "
+    return Backbone("small", "the small network of this project, taught by MobileNetV2 on "
                     "photographs and drawn pictures: others see more, but need a download",
                     sha256_of(small.WEIGHTS), size,
                     _prepared(small.load(size), size, "tf"))  # fmt: skip

@@ -8,7 +8,7 @@ from keras import ops
 MEANS = (103.939, 116.779, 123.68)  # of ImageNet's blue, green and red
 
 
-@keras.saving.register_keras_serializable(package="transfer")
+@keras.saving.register_keras_serializable(package="vision")
 class ChannelMeans(keras.layers.Layer):
     """Pixels as Caffe's networks want them: blue, green, red, less each channel's mean.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from recipes.transfer.layers import ChannelMeans
+from common.vision.layers import ChannelMeans
 
 MEANS = (104.0, 117.0, 123.0)
 POOLED = ("conv1", "fire4", "fire8")  # followed by a maximum over 3 x 3, every second place

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from recipes.transfer import explain
+from common.vision import explain
 
 
 def test_places_add_up_to_the_lead():

@@ -13,8 +13,8 @@ from filelock import FileLock
 
 from common import datasets, files
 from common.history import duration
-from recipes.transfer import pixels
-from recipes.transfer.backbones import Backbone
+from common.vision import pixels
+from common.vision.backbones import Backbone
 
 BATCH, FEW = 32, 8
 # Another way of reading pictures gives other features.
@@ -60,15 +60,39 @@ def cached(
 ) -> np.ndarray:
     """`compute`, but what was seen before is taken from the cache, whatever it was called then.
 
-    A file for each backbone and size, under RECIPES_CACHE; safe under several processes.
-
     Args:
         digests: sha256 of each file's bytes.
     """
     paths = list(paths)
-    key = files.work_key(CODE, backbone=backbone.key, name=backbone.name, size=backbone.size,
-                         backend=keras.backend.backend(),
-                         precision=keras.config.dtype_policy().name)  # fmt: skip
+
+    def new(missing: list[int]) -> np.ndarray:
+        return compute(backbone, [paths[k] for k in missing], batch, log=log)
+
+    return remembered(files.work_key(CODE, **traits(backbone)), digests, new, log)
+
+
+def traits(backbone: Backbone) -> dict:
+    """What features hang on beside code and pictures, for `files.work_key`."""
+    return {"backbone": backbone.key, "name": backbone.name, "size": backbone.size,
+            "backend": keras.backend.backend(),
+            "precision": keras.config.dtype_policy().name}  # fmt: skip
+
+
+def remembered(
+    key: str,
+    digests: Sequence[str],
+    compute: Callable[[list[int]], np.ndarray],
+    log: Callable[[str], None] | None = print,
+) -> np.ndarray:
+    """A row for each picture, of which only those are computed that the cache has not.
+
+    A file for each key, under RECIPES_CACHE; safe under several processes.
+
+    Args:
+        key: of everything but the pictures, see `files.work_key`.
+        digests: what each picture is known by, such as the sha256 of its file.
+        compute: from places in `digests` to their rows, float32 [places, ...].
+    """
     path = datasets.cache_folder() / "features" / f"{key}.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
@@ -77,20 +101,20 @@ def cached(
         missing = [k for k, digest in enumerate(digests) if digest not in place]
         missing = list({digests[k]: k for k in missing}.values())
         if missing:
-            new = compute(backbone, [paths[k] for k in missing], batch, log=log)
+            new = compute(missing)
             rows = np.concatenate([rows, new]) if len(known) else new
             known = [*known, *(digests[k] for k in missing)]
             with files.whole(path) as aside:
                 np.savez(aside, digests=np.array(known), features=rows)
             place = {digest: row for row, digest in enumerate(known)}
         if log:
-            log(f"features of {len(paths):,} pictures: {len(missing):,} computed, "
-                f"{len(paths) - len(missing):,} from the cache")
+            log(f"features of {len(digests):,} pictures: {len(missing):,} computed, "
+                f"{len(digests) - len(missing):,} from the cache")
     return rows[[place[digest] for digest in digests]]
 
 
 def of_rows(backbone: Backbone, rows: pd.DataFrame, log=print) -> np.ndarray:
-    """`cached` for rows of a `data.Pictures`."""
+    """`cached` for rows with "path" and "sha256"."""
     return cached(backbone, rows["path"].tolist(), rows["sha256"].tolist(), log=log)
 
 

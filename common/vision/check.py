@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from common.validation import DataError
-from recipes.transfer import inspect_pictures
-from recipes.transfer.listing import UNKNOWN, Listed
+from common.vision import inspect_pictures
+from common.vision.listing import UNKNOWN, Listed
 
 
 def readable(found: Listed) -> pd.DataFrame:

@@ -4,10 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from recipes.transfer import finetune
-from recipes.transfer.backbones import Backbone
-from recipes.transfer.labeller import Labeller
-from recipes.transfer.tests.conftest import SIZE, network
+from common.vision import finetune, pixels
+from common.vision.backbones import Backbone
+from common.vision.tests.conftest import SIZE, network
 
 
 @pytest.fixture
@@ -15,32 +14,28 @@ def fresh():
     return Backbone("tiny", "tiny", "tiny", SIZE, network())
 
 
-def tune(fresh, drawn, trained, folder, **changes):
-    rows = drawn.part("train")
+def tune(fresh, rows, trained, folder, **changes):
     wish = {"epochs": 2, "share": 1.0, "batch_size": 16, "log": None, **changes}
-    return finetune.tune(fresh, trained, rows["path"].tolist(), rows["label"].to_numpy(),
+    return finetune.tune(fresh, trained, pixels.load(rows["path"], SIZE), rows["label"].to_numpy(),
                          rows["group"].to_numpy(), folder, **wish)  # fmt: skip
 
 
-def test_kernels_move_and_statistics_do_not(fresh, drawn, trained, tmp_path):
+def test_kernels_move_and_statistics_do_not(fresh, rows, trained, tmp_path):
     norms = [layer for layer in fresh.model.layers
              if isinstance(layer, keras.layers.BatchNormalization)]  # fmt: skip
     before = [layer.get_weights() for layer in norms]
     kernel = fresh.model.layers[-2].get_weights()[0].copy()
-    found = tune(fresh, drawn, trained, tmp_path)
+    found = tune(fresh, rows, trained, tmp_path)
     for layer, old in zip(norms, before, strict=True):
         for a, b in zip(layer.get_weights(), old, strict=True):
             np.testing.assert_array_equal(a, b)
     assert np.abs(found.backbone.model.layers[-2].get_weights()[0] - kernel).max() > 1e-5
     assert found.backbone.key != fresh.key and len(found.history.metrics["loss"]) == 2
     assert found.better == (found.after < found.before)
-    product = Labeller.taught(found.backbone, found.head, drawn, found.validation, "neighbour", 0.9)
-    assert set(product.answers(fresh.views.predict(
-        np.zeros((2, SIZE, SIZE, 3)), verbose=0))["likest"]) <= set(drawn.classes)  # fmt: skip
 
 
 def test_only_the_share_from_the_top_is_trained(fresh):
-    chosen = finetune._unfreeze(fresh, 0.5)
+    chosen = finetune.unfreeze(fresh, 0.5)
     names = [layer.name for layer in chosen]
     assert len(names) == 1 and fresh.model.layers[-2].name == names[0]
     assert not fresh.model.layers[2].trainable
@@ -64,8 +59,8 @@ def test_the_optimizer_survives_saving():
     assert again.factors == [0.5, 1.0]
 
 
-def test_a_stopped_run_ends_as_an_unbroken_one(drawn, trained, tmp_path):
-    whole = tune(Backbone("tiny", "", "tiny", SIZE, network()), drawn, trained, tmp_path / "a")
+def test_a_stopped_run_ends_as_an_unbroken_one(rows, trained, tmp_path):
+    whole = tune(Backbone("tiny", "", "tiny", SIZE, network()), rows, trained, tmp_path / "a")
     # The schedule goes by all epochs, so the first run is stopped and not shorter.
     class Stop(Exception):
         pass
@@ -75,10 +70,10 @@ def test_a_stopped_run_ends_as_an_unbroken_one(drawn, trained, tmp_path):
             raise Stop
 
     with pytest.raises(Stop):
-        tune(Backbone("tiny", "", "tiny", SIZE, network()), drawn, trained, tmp_path / "b",
+        tune(Backbone("tiny", "", "tiny", SIZE, network()), rows, trained, tmp_path / "b",
              log=stop)  # fmt: skip
     said = []
-    later = tune(Backbone("tiny", "", "tiny", SIZE, network()), drawn, trained, tmp_path / "b",
+    later = tune(Backbone("tiny", "", "tiny", SIZE, network()), rows, trained, tmp_path / "b",
                  log=said.append)  # fmt: skip
     assert "Continuing after epoch 1" in said[0]
     for a, b in zip(whole.backbone.model.get_weights(), later.backbone.model.get_weights(),
@@ -86,7 +81,7 @@ def test_a_stopped_run_ends_as_an_unbroken_one(drawn, trained, tmp_path):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-def test_the_head_is_where_it_begins(fresh, drawn, trained):
+def test_the_head_is_where_it_begins(fresh, rows, trained):
     model = finetune.network(fresh, trained, 0)
     pixels = np.random.default_rng(0).uniform(0, 255, (2, SIZE, SIZE, 3)).astype(np.float32)
     maps = keras.ops.convert_to_numpy(fresh.model(pixels))
@@ -98,6 +93,6 @@ def test_the_head_is_where_it_begins(fresh, drawn, trained):
 
 
 @pytest.mark.parametrize("changes", [{"share": 0.0}, {"share": 1.5}, {"epochs": 0}])
-def test_wrong_wishes(fresh, drawn, trained, tmp_path, changes):
+def test_wrong_wishes(fresh, rows, trained, tmp_path, changes):
     with pytest.raises(ValueError, match="must lie above 0"):
-        tune(fresh, drawn, trained, tmp_path, **changes)
+        tune(fresh, rows, trained, tmp_path, **changes)

@@ -11,7 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from recipes.transfer import pixels
+from common.vision import pixels
 
 COLOURS, NEAREST, LINEAR = "colours alone", "nearest thumbnail", "linear on pixels"
 SIDE, BINS, NEIGHBOURS = 32, 4, 5

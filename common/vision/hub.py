@@ -12,7 +12,7 @@ from common.download import patience, sha256_of
 from common.validation import DataError
 
 
-@keras.saving.register_keras_serializable(package="transfer")
+@keras.saving.register_keras_serializable(package="vision")
 class SavedFeatures(keras.layers.Layer):
     """Features of a loaded SavedModel, frozen: pixels from 0 to 255 -> float32 [n, d].
 

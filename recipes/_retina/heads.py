@@ -1,0 +1,168 @@
+"""The heads: five grades and macular edema, read off features by an ensemble at once.
+
+The grade is asked for as in the paper, by binary questions (Gulshan et al., JAMA 2016, Methods:
+"moderate or worse", "severe or worse", ...), here all four of them: above 0? above 1? above 2?
+above 3? Each has a direction of its own (Frank and Hall, "A simple approach to ordinal
+classification", ECML 2001), where CORAL and cumulative logits (`ordinal`) have one for all.
+Referable retinopathy, grade 2 and worse, is the second question; macular edema is one more.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from recipes._retina.ordinal import CoralLoss, CumulativeLoss, Thresholds
+
+KINDS = ("questions", "coral", "cumulative", "softmax")
+CLASSES = 5
+WIDTHS = {"questions": CLASSES - 1, "coral": CLASSES - 1, "cumulative": CLASSES - 1,
+          "softmax": CLASSES}  # fmt: skip
+
+
+def network(width: int, kind: str, members: int, penalty: float) -> keras.Model:
+    """An ensemble of heads.
+
+    Args:
+        width: d of the features.
+        kind: one of `KINDS`.
+        members: how many there are, each with weights of its own.
+        penalty: factor of the sum of squares of each direction.
+
+    Returns:
+        features [n, d] -> {"grade": logits [n, members, answers], "edema": logits [n, members, 1]};
+        answers are K - 1 for the ordinal kinds and K for softmax.
+
+    Raises:
+        ValueError: an unknown kind.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind={kind!r} must be one of {', '.join(KINDS)}.")
+
+    squared = keras.regularizers.L2(penalty)
+    inputs = keras.Input((width,), name="features")
+
+    def dense(answers, name):  # of all members at once: a weight fewer to update is time saved
+        flat = keras.layers.Dense(members * answers, kernel_regularizer=squared, name=name)(inputs)
+        return keras.layers.Reshape((members, answers))(flat)
+
+    if kind in ("questions", "softmax"):
+        grade = dense(WIDTHS[kind], "grade")
+    else:
+        grade = ops.stack([
+            Thresholds(CLASSES, kind == "cumulative", kernel_regularizer=squared,
+                       name=f"grade_{k}")(inputs) for k in range(members)
+        ], axis=1)  # fmt: skip
+    return keras.Model(inputs, {"grade": grade, "edema": dense(1, "edema")}, name="heads")
+
+
+class QuestionsLoss(keras.losses.Loss):
+    """Cross-entropy summed over the K - 1 questions; labels int [n], logits [n, K - 1]."""
+
+    def call(self, labels, logits):
+        labels = ops.reshape(ops.cast(labels, logits.dtype), (-1, 1))
+        above = ops.cast(labels > ops.arange(logits.shape[-1], dtype=logits.dtype), logits.dtype)
+        return ops.sum(ops.softplus(logits) - above * logits, axis=-1)
+
+
+class SoftmaxLoss(keras.losses.Loss):
+    """Cross-entropy; labels int [n], logits [n, K]."""
+
+    def call(self, labels, logits):
+        right = ops.one_hot(ops.cast(ops.reshape(labels, (-1,)), "int32"), logits.shape[-1])
+        return -ops.sum(ops.cast(right, logits.dtype) * ops.log_softmax(logits, axis=-1), axis=-1)
+
+
+LOSSES = {"questions": QuestionsLoss, "coral": CoralLoss, "cumulative": CumulativeLoss,
+          "softmax": SoftmaxLoss}  # fmt: skip
+
+
+class OfMembers(keras.losses.Loss):
+    """The sum of the members' losses, each over the photographs that it counts.
+
+    Takes float [n, 1 + members]: the label, then how often each member counts the photograph; and
+    logits [n, members, answers]. A label that is not known has a count of 0.
+    """
+
+    def __init__(self, one: keras.losses.Loss, **options):
+        super().__init__(**options)
+        self.one = one
+
+    def call(self, labels, logits):
+        counts = labels[:, 1:]
+        told = ops.maximum(labels[:, 0], 0)
+        losses = [self.one.call(told, logits[:, k]) for k in range(logits.shape[1])]
+        return ops.sum(counts * ops.stack(losses, axis=1), axis=1)
+
+
+def above(kind: str, logits: np.ndarray) -> np.ndarray:
+    """Probability of "above grade k", float [..., K - 1], descending, of logits of a kind."""
+    logits = np.asarray(logits, float)
+    if kind == "softmax":
+        shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        shares /= shares.sum(axis=-1, keepdims=True)
+        return 1 - np.cumsum(shares, axis=-1)[..., :-1]
+    # Separate questions, and CORAL's thresholds, may be out of order.
+    return np.minimum.accumulate(1 / (1 + np.exp(-logits)), axis=-1)
+
+
+def grades(above_each: np.ndarray) -> np.ndarray:
+    """Probability of each grade, float [..., K], of that of "above grade k" [..., K - 1]."""
+    edges = np.concatenate([np.ones_like(above_each[..., :1]), above_each,
+                            np.zeros_like(above_each[..., :1])], axis=-1)  # fmt: skip
+    return edges[..., :-1] - edges[..., 1:]
+
+
+def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Each with its log odds divided by the temperature (Guo et al., ICML 2017); order is kept."""
+    odds = np.log(np.clip(probabilities, 1e-7, 1 - 1e-7)) - np.log1p(
+        -np.clip(probabilities, 1e-7, 1 - 1e-7)
+    )
+    return 1 / (1 + np.exp(-odds / temperature))
+
+
+@keras.saving.register_keras_serializable(package="retina")
+class Answers(keras.layers.Layer):
+    """All members' logits -> the ensemble's answer, as `above`, `tempered` and `grades` say it.
+
+    float [n, members * (answers + 1)], grades first, member after member, then edema -> float
+    [n, K + 2]: the probability of each grade, of referable retinopathy, of macular edema.
+    """
+
+    def __init__(self, kind: str, members: int, temperature: float = 1.0,
+                 edema_temperature: float = 1.0, **options):  # fmt: skip
+        super().__init__(**options)
+        self.kind, self.members = kind, members
+        self.temperature, self.edema_temperature = temperature, edema_temperature
+
+    def call(self, logits):
+        cut = self.members * WIDTHS[self.kind]
+        grade = ops.reshape(logits[:, :cut], (-1, self.members, WIDTHS[self.kind]))
+        if self.kind == "softmax":
+            each = 1 - ops.cumsum(ops.softmax(grade, axis=-1), axis=-1)[..., :-1]
+        else:
+            each = ops.sigmoid(grade)
+            columns = [each[..., 0]]
+            for k in range(1, CLASSES - 1):
+                columns.append(ops.minimum(columns[-1], each[..., k]))
+            each = ops.stack(columns, axis=-1)
+        over = self._tempered(ops.mean(each, axis=1), self.temperature)
+        edema = self._tempered(ops.mean(ops.sigmoid(logits[:, cut:]), axis=1, keepdims=True),
+                               self.edema_temperature)  # fmt: skip
+        shares = (ops.pad(over, ((0, 0), (1, 0)), constant_values=1.0)
+                  - ops.pad(over, ((0, 0), (0, 1))))  # fmt: skip
+        return ops.concatenate([shares, over[:, 1:2], edema], axis=-1)
+
+    @staticmethod
+    def _tempered(values, temperature):
+        values = ops.clip(values, 1e-7, 1 - 1e-7)
+        return ops.sigmoid((ops.log(values) - ops.log1p(-values)) / temperature)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], CLASSES + 2)
+
+    def get_config(self):
+        return {**super().get_config(), "kind": self.kind, "members": self.members,
+                "temperature": self.temperature,
+                "edema_temperature": self.edema_temperature}  # fmt: skip

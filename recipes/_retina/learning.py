@@ -1,0 +1,254 @@
+"""From features to heads: trained in the span of the training photographs, settings by folds.
+
+With a squared penalty the best directions lie in the span of the training photographs (the
+representer theorem), which has hundreds of dimensions where features have thousands. The heads
+learn there and are unfolded afterwards: the same answers, in a fraction of the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from common.vision.head import dealt
+from recipes._retina import heads, ordinal
+
+MEMBERS, STEPS, LEARNING_RATE = 10, 300, 0.5
+AT_ONCE = 50  # steps between two looks of Python
+STRENGTHS = (3.0, 10.0, 30.0, 100.0)
+FOLDS, REPEATS = 5, 3
+UNKNOWN = -1
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the heads learn from.
+
+    Attributes:
+        features: float [n, d]. grades: int [n], 0 to 4. edema: int [n], 1, 0 or -1 for unknown.
+        groups: int [n]; photographs of one group stay on one side of every fold.
+        trusted: bool [n]: whether a photograph is learned from; all are judged.
+    """
+
+    features: np.ndarray
+    grades: np.ndarray
+    edema: np.ndarray
+    groups: np.ndarray
+    trusted: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.grades)
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Trained heads: logits = (features - mean) @ kernel + bias.
+
+    Attributes:
+        kind, members: see `heads.network`.
+        mean: float [d]. kernel: float [d, members * (answers + 1)], grades member after member,
+            then edema. bias: of the same columns.
+        temperature, edema_temperature: see `heads.tempered`.
+    """
+
+    kind: str
+    members: int
+    mean: np.ndarray
+    kernel: np.ndarray
+    bias: np.ndarray
+    temperature: float = 1.0
+    edema_temperature: float = 1.0
+
+    def logits(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of grades [n, members, answers] and edema [n, members], of features [n, d]."""
+        flat = (features - self.mean) @ self.kernel + self.bias
+        cut = self.members * heads.WIDTHS[self.kind]
+        return flat[:, :cut].reshape(len(flat), self.members, -1), flat[:, cut:]
+
+    def above(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The ensemble's probabilities of "above grade k" [n, K - 1] and of edema [n]."""
+        grade, edema = self.logits(features)
+        over = heads.above(self.kind, grade).mean(axis=1)
+        shares = (1 / (1 + np.exp(-edema))).mean(axis=1)
+        return (heads.tempered(over, self.temperature),
+                heads.tempered(shares, self.edema_temperature))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Every training photograph's answer by heads that had not seen it, nor another of its group.
+
+    Attributes:
+        above: float [n, K - 1], the mean over the repeats, not tempered. edema: float [n].
+        temperature, edema_temperature: that make them probabilities, chosen on these.
+        strength: of the heads.
+        losses: mean log loss of the grades at each strength that was tried.
+    """
+
+    above: np.ndarray
+    edema: np.ndarray
+    temperature: float
+    edema_temperature: float
+    strength: float
+    losses: dict[float, float] = field(default_factory=dict)
+
+    @property
+    def grades(self) -> np.ndarray:
+        """Probability of each grade, float [n, K]."""
+        return heads.grades(heads.tempered(self.above, self.temperature))
+
+
+class Learner:
+    """Trains ensembles on rows of one task, again and again with one compiled program.
+
+    Args:
+        task: its photographs.
+        kind, members: see `heads.network`. One member alone counts each photograph once; of
+            several, each counts the photographs in other numbers.
+        steps: of Adam on all rows at once.
+    """
+
+    def __init__(self, task: Task, kind: str = "questions", members: int = MEMBERS,
+                 steps: int = STEPS):  # fmt: skip
+        self.task, self.kind, self.members, self.steps = task, kind, members, steps
+        # As wide as the span of all photographs may be, whatever rows it is trained on.
+        self.model = heads.network(len(task), kind, members, 1 / (2 * len(task)))
+        self.model.compile(
+            keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)),
+            loss={"grade": heads.OfMembers(heads.LOSSES[kind]()),
+                  "edema": heads.OfMembers(heads.QuestionsLoss())},
+            steps_per_execution=AT_ONCE,
+        )  # fmt: skip
+        self.model.optimizer.build(self.model.trainable_variables)
+        # The losses are convex, or nearly so: where one begins does not matter.
+        self.begin = [np.zeros_like(value) if value.ndim == 2 else value
+                      for value in self.model.get_weights()]  # fmt: skip
+
+    def fit(self, rows: np.ndarray, strength: float = 30.0, seed: int = 0) -> Heads:
+        """Train an ensemble.
+
+        Args:
+            rows: int [m], those to learn from; what is not trusted is left out.
+            strength: of the fit, as C of a logistic regression on features whose squares add up to
+                about 1.
+            seed: of how often each member counts each photograph.
+
+        Raises:
+            ValueError: no rows.
+        """
+        task = self.task
+        rows = np.asarray(rows)[task.trusted[rows]]
+        if not len(rows):
+            raise ValueError("rows holds no trusted photograph; give at least one.")
+        values = task.features[rows].astype(np.float64)
+        mean, spread = values.mean(axis=0), values.std(axis=0)
+        spread[spread < 1e-6 * max(spread.max(), 1e-12)] = np.inf  # says nothing; must not blow up
+        # C times the squared penalty is the square root of C times the features.
+        scale = np.sqrt(strength / values.shape[1]) / spread
+        left, singular, right = np.linalg.svd((values - mean) * scale, full_matrices=False)
+        kept = singular > 1e-6 * singular[0]
+        inside = np.zeros((len(task), len(task)), np.float32)
+        inside[rows, : kept.sum()] = left[:, kept] * singular[kept]
+        counts = np.zeros((len(task), self.members))
+        random = np.random.default_rng(seed)
+        counts[rows] = random.poisson(1.0, (len(rows), self.members)) if self.members > 1 else 1
+        told = counts * (task.edema >= 0)[:, None]
+        labels = {"grade": np.column_stack([task.grades, counts]).astype(np.float32),
+                  "edema": np.column_stack([task.edema, told]).astype(np.float32)}  # fmt: skip
+        self.model.set_weights(self.begin)
+        for variable in self.model.optimizer.variables:
+            if variable is not self.model.optimizer.learning_rate:
+                variable.assign(keras.ops.zeros_like(variable))
+        self.model.fit(_Again(inside, labels, self.steps), epochs=1, verbose=0)
+        found = [_weights(layer) for layer in self.model.layers
+                 if layer.name.startswith("grade") and layer.weights]  # fmt: skip
+        found.append(_weights(self.model.get_layer("edema")))
+        kernel = np.concatenate([each for each, _ in found], axis=1)[: kept.sum()]
+        bias = np.concatenate([each for _, each in found])
+        unfolded = scale[:, None] * (right[kept].T @ kernel)
+        return Heads(self.kind, self.members, mean.astype(np.float32),
+                     unfolded.astype(np.float32), bias.astype(np.float32))  # fmt: skip
+
+
+class _Again(keras.utils.PyDataset):
+    """All rows at once, so many times: an epoch's overhead is paid once."""
+
+    def __init__(self, features, labels, steps):
+        super().__init__()
+        self.batch, self.steps = (features, labels), steps
+
+    def __len__(self):
+        return self.steps
+
+    def __getitem__(self, step):
+        return self.batch
+
+
+def _weights(layer) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel [r, answers] and bias [answers] of a head of any kind."""
+    if isinstance(layer, ordinal.Thresholds):
+        direction = keras.ops.convert_to_numpy(layer.direction)
+        levels = keras.ops.convert_to_numpy(layer.thresholds())
+        return np.repeat(direction, len(levels), axis=1), -levels
+    return tuple(layer.get_weights())
+
+
+def cross_validate(
+    task: Task, kind: str = "questions", strengths: tuple[float, ...] = STRENGTHS,
+    members: int = MEMBERS, folds: int = FOLDS, repeats: int = REPEATS, steps: int = STEPS,
+    seed: int = 0, log: Callable[[str], None] | None = None,
+) -> Judged:  # fmt: skip
+    """Judge every photograph by heads that have not seen it, and choose the strength by that.
+
+    Args:
+        task: see `Task`.
+        strengths: to try, by one division into folds; one alone is taken as it is.
+        repeats: divisions whose answers are averaged for the strength that is taken.
+        steps: see `Learner`.
+        log: receives a line a strength.
+    """
+
+    learner = Learner(task, kind, members, steps)
+
+    def once(strength: float, number: int) -> tuple[np.ndarray, np.ndarray]:
+        over, edema = np.zeros((len(task), heads.CLASSES - 1)), np.zeros(len(task))
+        for train, test in dealt(task.grades, task.groups, folds, seed + number):
+            found = learner.fit(train, strength, seed + number)
+            over[test], edema[test] = found.above(task.features[test])
+        return over, edema
+
+    first = {strength: once(strength, 0) for strength in strengths}
+    losses = {strength: _log_loss(over, task.grades, 1.0)
+              for strength, (over, _) in first.items()}  # fmt: skip
+    best = min(losses, key=losses.get)
+    if log and len(strengths) > 1:
+        for strength, loss in losses.items():
+            log(f"strength {strength:g}: log loss {loss:.4f}, held out")
+    rounds = [first[best], *(once(best, number) for number in range(1, repeats))]
+    over, edema = (np.mean(each, axis=0) for each in zip(*rounds, strict=True))
+    known = task.edema >= 0
+    heat = _temperature(lambda t: _log_loss(over, task.grades, t))
+    warm = 1.0
+    if known.any():
+        warm = _temperature(lambda t: _binary_loss(edema[known], task.edema[known], t))
+    return Judged(over, edema, heat, warm, best, losses)
+
+
+def _log_loss(over: np.ndarray, grades: np.ndarray, temperature: float) -> float:
+    shares = heads.grades(heads.tempered(over, temperature))
+    return float(-np.log(np.maximum(shares[np.arange(len(grades)), grades], 1e-6)).mean())
+
+
+def _binary_loss(shares: np.ndarray, labels: np.ndarray, temperature: float) -> float:
+    shares = heads.tempered(shares, temperature)
+    return float(-np.log(np.where(labels > 0, shares, 1 - shares)).mean())
+
+
+def _temperature(loss: Callable[[float], float]) -> float:
+    found = minimize_scalar(lambda heat: loss(np.exp(heat)), bounds=np.log((0.2, 5.0)),
+                            method="bounded")  # fmt: skip
+    return float(np.exp(found.x))
