@@ -258,19 +258,22 @@ def bars_with_intervals(
 
 @_styled
 def sheet(
-    made: Mapping[str, np.ndarray], columns: int | None = None, title: str = "", width: float = 10.0
+    made: Mapping[str, np.ndarray] | Sequence[tuple[str, np.ndarray]], columns: int | None = None,
+    title: str = "", width: float = 10.0,
 ) -> Figure:
     """Pictures beside each other, each under its name.
 
     Args:
-        made: [height, width, 3] by name, of any sizes; floats from 0 to 1, or uint8.
+        made: [height, width, 3] by name, of any sizes; floats from 0 to 1, or uint8. Pairs of name
+            and picture where several have one name.
         columns: in a row; None leaves no gap where that can be had.
         width: of the whole in inches.
     """
+    made = list(made.items()) if isinstance(made, Mapping) else list(made)
     if columns is None:
         columns = next((each for each in (4, 3, 5) if len(made) % each == 0), 4)
     columns = min(columns, len(made))
-    shapes = [each.shape[0] / each.shape[1] for each in made.values()]
+    shapes = [each.shape[0] / each.shape[1] for _, each in made]
     tall = [width / columns * min(1.4, max(shapes[k : k + columns])) + 0.35
             for k in range(0, len(shapes), columns)]  # fmt: skip
     figure, axes = plt.subplots(
@@ -279,7 +282,7 @@ def sheet(
     )  # fmt: skip
     for axis in axes.flat:
         axis.axis("off")
-    for axis, (name, pixels) in zip(axes.flat, made.items(), strict=False):
+    for axis, (name, pixels) in zip(axes.flat, made, strict=False):
         if pixels.dtype != np.uint8:
             pixels = np.clip(pixels, 0, 1)
         axis.imshow(pixels, interpolation="lanczos")

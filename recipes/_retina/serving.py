@@ -29,7 +29,8 @@ from recipes._retina.serving_quality import CUT, NO_EYE, crop, halved, normalize
 SERVED = ("none", "graham")  # levellings
 RATIOS = tuple(preprocess._SCALES)  # that libjpeg shrinks by while it decodes
 # Numbers that have no name in `disc`; tests/test_serving.py holds both to each other.
-_LEAST_POINTS, _TAILS, _RINGS, _OUTSIDE, _LEAST_ABOVE = 16, (0.01, 0.95), ((-4, -1), (1, 4)), 1.06, 3
+_LEAST_POINTS, _TAILS, _LEAST_ABOVE = 16, (0.01, 0.95), 3
+_RINGS, _OUTSIDE = ((-4, -1), (1, 4)), 1.06
 # `integers(0, n)` of numpy is the upper half of n times such a number, so `disc` and this draw the
 # same triples (but for a rejection once in millions of numbers).
 _DRAWN = np.random.default_rng(0).integers(0, 2**32, (disc.TRIPLES, 3), np.uint32).astype(np.int64)
@@ -84,7 +85,7 @@ class _Serving(tf.Module):
         return found
 
     def prepared(self, content):
-        """Of a file's bytes: pixels float32 [size, size, 3], whether a disc is seen, the verdict."""
+        """Of a file's bytes: float32 [size, size, 3], whether a disc is seen, and the verdict."""
         pixels, lengths = self.seen(content)
         is_known = Disc(*tf.unstack(lengths)).radius > 0
 
@@ -267,6 +268,7 @@ def _border(mask: tf.Tensor) -> tf.Tensor:
 def _circle(points: tf.Tensor, smallest: tf.Tensor, largest: tf.Tensor) -> tuple:
     """As `disc._circle`: x, y and radius, float64 [] each, and whether they are a circle's."""
     voters = points[:: tf.maximum(1, tf.shape(points)[0] // disc.VOTERS)]
+    voters = tf.ensure_shape(voters, [None, 2])
     places = tf.shape(voters, tf.int64)[0] * _DRAWN // 2**32
     centres, radii = _through(tf.gather(voters, places))
     is_good = (radii > smallest) & (radii < largest)

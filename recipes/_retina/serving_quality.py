@@ -1,4 +1,4 @@
-"""`normalize.normalized` and `quality.measure` in TensorFlow's operations, rounded as OpenCV rounds.
+"""`normalize.normalized` and `quality.measure` in TensorFlow's operations, rounded as by OpenCV.
 
 Pictures are int32 of 0 to 255 here, [height, width, 3], until they are blurred. A box is four int32
 []: first row, row after the last, and the same of columns.

@@ -23,21 +23,21 @@ def batch(data: Pictures, split: str = "train", count: int = 12, seed: int = 0) 
     order = rows.iloc[random.permutation(len(rows))]
     turn = order.groupby("label").cumcount()
     chosen = order.assign(turn=turn).sort_values(["turn", "label"], kind="stable").head(count)
-    shown = {}
+    shown = []
     for row in chosen.itertuples():
         name = data.classes[row.label] if row.label >= 0 else "of no class"
-        shown[_unique(name, shown)] = pixels.read(row.path, THUMBNAIL)
-    return plots.sheet(_plain(shown), columns=6, title=f"{data.name}, {split}")
+        shown.append((name, pixels.read(row.path, THUMBNAIL)))
+    return plots.sheet(shown, columns=6, title=f"{data.name}, {split}")
 
 
 def alike(data: Pictures, most: int = 4) -> Figure | None:
     """Pairs of look-alikes beside each other, contradictions and leaks first; None without any."""
     pairs = data.alike.sort_values("what", ascending=False).head(most)
-    shown = {}
+    shown = []
     for row in pairs.itertuples(index=False):
         for path, name, part in ((row[0], row[2], row[4]), (row[1], row[3], row[5])):
-            shown[_unique(f"{name} ({part})", shown)] = pixels.read(path, THUMBNAIL)
-    return plots.sheet(_plain(shown), columns=4) if shown else None
+            shown.append((f"{name} ({part})", pixels.read(path, THUMBNAIL)))
+    return plots.sheet(shown, columns=4) if shown else None
 
 
 def answers(labeller: Labeller, paths: list[str], names: list[str | None] | None = None,
@@ -95,12 +95,12 @@ def wrong(labeller: Labeller, data: Pictures, right: np.ndarray, sure: np.ndarra
 
 def doubted(table: pd.DataFrame, most: int = 6) -> Figure | None:
     """Training pictures whose label is in doubt, from `report.doubtful`; None without any."""
-    shown = {}
+    shown = []
     for row in table.head(most).itertuples(index=False):
         name = f"called {_short(row[1])}\nlooks like {_short(row[2])}"
-        shown[_unique(name, shown)] = pixels.read(row[0], THUMBNAIL)
+        shown.append((name, pixels.read(row[0], THUMBNAIL)))
     width = 10 * min(len(shown), 6) / 6
-    return plots.sheet(_plain(shown), columns=6, width=width) if shown else None
+    return plots.sheet(shown, columns=6, width=width) if shown else None
 
 
 def curve(table: pd.DataFrame, baseline: dict[str, float], title: str) -> Figure:
@@ -153,17 +153,6 @@ def familiarity(known: np.ndarray, unknown: np.ndarray, threshold: float, method
     axis.legend()
     plt.close(figure)
     return figure
-
-
-def _unique(name: str, taken: dict) -> str:
-    # Keys must differ; trailing blanks are not seen.
-    while name in taken:
-        name += " "
-    return name
-
-
-def _plain(shown: dict) -> dict:
-    return {name.replace("_", " "): pixels for name, pixels in shown.items()}
 
 
 def _short(name: str, width: int = 22) -> str:

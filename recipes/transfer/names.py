@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from common import machine, results
 from common.download import sha256_of
 from common.history import duration
+from common.records import share
 from common.vision import backbones, features, head, pixels
 from common.vision.backbones import Backbone
 from recipes.transfer import familiar, look, strangers
 from recipes.transfer.data import Pictures
 from recipes.transfer.labeller import Labeller, of_imagenet
-from recipes.transfer.records import share
 
 THOUSAND, TRAINED = "thousand names", "names of the data"
 

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from common import files, machine, metrics, results
+from common.records import gain, record, share
 from common.vision import backbones, baselines, explain, features, head, pixels
 from common.vision.backbones import Backbone
 from recipes.transfer import strangers
 from recipes.transfer.data import Pictures
 from recipes.transfer.familiar import NONE, learn
 from recipes.transfer.labeller import Labeller
-from recipes.transfer.records import gain, record, share
 
 OURS, FROZEN = "ours", "frozen backbone"
 BASELINES = (baselines.COLOURS, baselines.NEAREST)

@@ -26,8 +26,8 @@ PRECISION = "mixed_bfloat16"
 def reproduce(name: str, folder: Path) -> None:
     """Train both networks, from several seeds, and the first once without each of some parts."""
     from common import metrics, results
+    from common.records import record
     from recipes.transfer import ablation, data, report, scratch
-    from recipes.transfer.records import record
 
     started, pictures = time.time(), data.load(name, seed=SEED)
     lesson = scratch.Lesson.of(pictures, SIZE, SEED)

@@ -10,13 +10,13 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from common import metrics, pictures
+from common.records import record, share
 from common.validation import DataError
 from common.vision import features
 from common.vision.inspect_pictures import inspect
 from recipes.transfer.data import PUBLISHED, Pictures, load
 from recipes.transfer.familiar import METHODS, learn, measured
 from recipes.transfer.labeller import Labeller
-from recipes.transfer.records import record, share
 
 
 def methods(
