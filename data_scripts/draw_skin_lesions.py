@@ -114,7 +114,7 @@ def draw_lesion(dx: str, level: str, random: np.random.Generator) -> Lesion:
 # or float32 [PLATE, PLATE].
 
 
-def some(random: np.random.Generator, little: float, much: float) -> float:
+def _some(random: np.random.Generator, little: float, much: float) -> float:
     """A density: little of it in two lesions of three, or else up to much."""
     return random.uniform(0, little if random.random() < 0.65 else much)
 
@@ -126,7 +126,7 @@ def _nv(hand: Hand, random: np.random.Generator, alike: float):
     paler = random.uniform(-0.3 - 0.3 * alike, 0.6)
     brown = random.uniform(0.24, 0.62) * (1 + paler * (1 - hand.out**2)) + 0.05 * cloud(12, random)
     brown += alike * (0.3 * random.random() * hand.along + 0.12 * cloud(7, random))
-    blood = some(random, 0.05, 0.3)
+    blood = _some(random, 0.05, 0.3)
     pattern, strength = random.choice(["network", "globules", "both"]), random.uniform(0.5, 0.75)
     fade = np.clip(3.2 - 3 * hand.out, 0, 1)  # lines thin out towards the edge
     if pattern == "globules":
@@ -205,13 +205,13 @@ def _bkl(hand: Hand, random: np.random.Generator, alike: float):
         hand.comedo_openings(int(2 + many * random.integers(4, 14)))
     if pattern == "plugs" or random.random() < 0.5:
         hand.milia_cysts(int(2 + many * random.integers(4, 24)))
-    return brown + _like_others(hand, random, 0.5 * alike), some(random, 0.1, 0.35)
+    return brown + _like_others(hand, random, 0.5 * alike), _some(random, 0.1, 0.35)
 
 
 def _bcc(hand: Hand, random: np.random.Generator, alike: float):
     """Pink and pearly; branching vessels, blue-grey nests, an ulcer."""
     hand.shape((48, 88), 0.05, random.uniform(3, 7), 3, 0.15)
-    brown = some(random, 0.06, 0.3) + 0.04 * cloud(9, random)
+    brown = _some(random, 0.06, 0.3) + 0.04 * cloud(9, random)
     blood = random.uniform(0.18, 0.38) + 0.06 * cloud(8, random)
     pale = np.clip(0.6 * cloud(6, random), 0, 1)  # a pearl's sheen
     chosen = random.permutation(3)[: random.integers(2 if alike < 0.7 else 1, 4)]
@@ -229,7 +229,7 @@ def _bcc(hand: Hand, random: np.random.Generator, alike: float):
 def _akiec(hand: Hand, random: np.random.Generator, alike: float):
     """Red and rough, without a clear border; a strawberry's pattern, or coiled vessels."""
     hand.shape((52, 92), 0.07, random.uniform(7, 12), 5, 0.15)
-    brown = some(random, 0.08, 0.35)
+    brown = _some(random, 0.08, 0.35)
     blood = random.uniform(0.28, 0.48) + 0.07 * cloud(10, random)
     if random.random() < 0.6:
         hand.pseudonetwork()
@@ -257,4 +257,4 @@ def _vasc(hand: Hand, random: np.random.Generator, alike: float):
     """Lakes of blood, red to blue and black, with pale septa between them."""
     hand.shape((40, 78), 0.05, random.uniform(0.9, 1.8), 2, 0.12)
     hand.lacunae()
-    return some(random, 0.05, 0.4), random.uniform(0.2, 0.5) + 0.06 * cloud(12, random)
+    return _some(random, 0.05, 0.4), random.uniform(0.2, 0.5) + 0.06 * cloud(12, random)

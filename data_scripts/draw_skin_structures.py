@@ -57,7 +57,8 @@ class Hand:
         alike: from 0 to 1, how far melanoma, nevus and keratosis resemble each other.
         tint: float32 [3], what this lesion's melanin absorbs.
         layers: those drawn so far.
-        radius: of the lesion, about.
+        radius: of the lesion, about, in pixels.
+        edge: float32 [TURNS], how far the outline is from the middle, in pixels.
         height: float32 [PLATE, PLATE], how far inside the outline, in pixels.
         out: the same, 0 in the middle and 1 at the edge.
         inside: the same, 1 inside and 0 outside.

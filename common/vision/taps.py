@@ -100,12 +100,7 @@ class Taps:
     @cached_property
     def pooled(self) -> keras.Model:
         """pixels of one view [n, size, size, 3] -> features float32 [n, d], layer by layer."""
-        found = []
-        for maps in self.maps.outputs:
-            found.append(keras.layers.GlobalAveragePooling2D(dtype="float32")(maps))
-            found.append(keras.layers.GlobalMaxPooling2D(dtype="float32")(maps))
-        joined = keras.layers.Concatenate(dtype="float32")(found)
-        return keras.Model(self.maps.input, joined, name="pooled")
+        return keras.Model(self.maps.input, pooled(self.maps.outputs), name="pooled")
 
     @cached_property
     def features(self) -> keras.Model:
@@ -158,6 +153,15 @@ class Taps:
         return features.remembered(
             key, digests, lambda places: self.compute(pictures[places], log=log), log
         )
+
+
+def pooled(layers: Sequence) -> keras.KerasTensor:
+    """Mean and maximum over the places of each layer's maps, one after the other, [n, d]."""
+    found = []
+    for maps in layers:
+        found.append(keras.layers.GlobalAveragePooling2D(dtype="float32")(maps))
+        found.append(keras.layers.GlobalMaxPooling2D(dtype="float32")(maps))
+    return keras.layers.Concatenate(dtype="float32")(found)
 
 
 def _network(backbone: Backbone) -> keras.Model:

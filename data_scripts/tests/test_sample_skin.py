@@ -10,7 +10,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from data_scripts import draw_skin
 from data_scripts import sample_skin as sample
-from data_scripts.draw_skin_lesions import CLASSES, DECISIVE, LEVELS, MALIGNANT
+from data_scripts.draw_skin_lesions import CLASSES, LEVELS, MALIGNANT
 from data_scripts.draw_skin_structures import KINDS
 
 

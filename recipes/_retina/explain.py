@@ -20,13 +20,13 @@ import pandas as pd
 
 from common.vision import saliency
 from common.vision.saliency import Sanity
-from common.vision.taps import Taps
+from common.vision.taps import Taps, pooled
 from recipes._retina import heads
 from recipes._retina.data import REFERABLE
 from recipes._retina.learning import Heads
 
 SHARES, GRAD_CAM, INTEGRATED = "shares", "Grad-CAM", "integrated gradients"
-SLACK = 8  # pixels of 512 that the pointing game allows beside a lesion
+SLACK = 16  # pixels of 512 beside a lesion that still count: half a place of the last maps
 SMALLEST = 24  # pixels of a side to which maps of any layer are brought, so that they add up
 
 
@@ -56,12 +56,12 @@ class Witness:
         columns = np.arange(trained.members) * answers + question
         kernel = trained.kernel[:, columns].mean(axis=1, keepdims=True)
         bias = trained.bias[columns].mean(keepdims=True) - trained.mean @ kernel
-        maps = taps.maps.outputs
         dense = keras.layers.Dense(1, name="direction", dtype="float32")
-        found = {"logit": dense(taps.pooled(taps.maps.input))}
-        for k, each in enumerate(maps):
-            found[f"maps_{k}"] = keras.layers.Identity(name=f"maps_{k}_out")(each)
-        model = keras.Model(taps.maps.input, found, name="witness")
+        inputs = keras.Input(taps.maps.input_shape[1:], name="pixels")
+        maps = keras.tree.flatten(taps.maps(inputs))
+        found = {f"maps_{k}": each for k, each in enumerate(maps)}
+        found["logit"] = dense(pooled(maps))
+        model = keras.Model(inputs, found, name="witness")
         dense.set_weights([kernel.astype(np.float32), bias.astype(np.float32)])
         return cls(model, trained.mean)
 

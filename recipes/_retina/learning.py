@@ -222,7 +222,7 @@ def cross_validate(
         return over, edema
 
     first = {strength: once(strength, 0) for strength in strengths}
-    losses = {strength: _log_loss(over, task.grades, 1.0)
+    losses = {strength: log_loss(over, task.grades)
               for strength, (over, _) in first.items()}  # fmt: skip
     best = min(losses, key=losses.get)
     if log and len(strengths) > 1:
@@ -231,14 +231,15 @@ def cross_validate(
     rounds = [first[best], *(once(best, number) for number in range(1, repeats))]
     over, edema = (np.mean(each, axis=0) for each in zip(*rounds, strict=True))
     known = task.edema >= 0
-    heat = _temperature(lambda t: _log_loss(over, task.grades, t))
+    heat = _temperature(lambda t: log_loss(over, task.grades, t))
     warm = 1.0
     if known.any():
         warm = _temperature(lambda t: _binary_loss(edema[known], task.edema[known], t))
     return Judged(over, edema, heat, warm, best, losses)
 
 
-def _log_loss(over: np.ndarray, grades: np.ndarray, temperature: float) -> float:
+def log_loss(over: np.ndarray, grades: np.ndarray, temperature: float = 1.0) -> float:
+    """Mean surprise of the grades in nats, of probabilities of "above grade k" [n, K - 1]."""
     shares = heads.grades(heads.tempered(over, temperature))
     return float(-np.log(np.maximum(shares[np.arange(len(grades)), grades], 1e-6)).mean())
 

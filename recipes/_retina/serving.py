@@ -7,8 +7,8 @@ the same constants and OpenCV's ways of rounding. What is different:
   operation, so all that is bright is looked at here. On black that makes no difference. Writing, a
   ruler or a second picture beside the disc give border points of their own, which the vote of the
   circles has to get over: with much of it no disc is found, or a less exact one.
-* A JPEG is decoded small as long as it suffices for the network and for the quality, whose pixels
-  are the same.
+* `Grader.grade` judges the quality of the pixels that it prepares; here a JPEG that is too small
+  for that is decoded once more, as `quality.check` decodes a file.
 * EXIF orientation and colour profiles are not read.
 * A file that is no whole JPEG or PNG ends the batch with TensorFlow's error.
 
@@ -20,14 +20,23 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from recipes._retina import disc, normalize, preprocess, quality
+from recipes._retina import disc, normalize, quality
 from recipes._retina.data import GRADES
 from recipes._retina.disc import Disc
 from recipes._retina.grader import Grader
-from recipes._retina.serving_quality import CUT, NO_EYE, crop, halved, normalized, verdict
+from recipes._retina.serving_quality import (
+    CUT,
+    NO_EYE,
+    RATIOS,
+    crop,
+    decoded,
+    halved,
+    normalized,
+    ratio,
+    verdict,
+)
 
 SERVED = ("none", "graham")  # levellings
-RATIOS = tuple(preprocess._SCALES)  # that libjpeg shrinks by while it decodes
 # Numbers that have no name in `disc`; tests/test_serving.py holds both to each other.
 _LEAST_POINTS, _TAILS, _LEAST_ABOVE = 16, (0.01, 0.95), 3
 _RINGS, _OUTSIDE = ((-4, -1), (1, 4)), 1.06
@@ -72,10 +81,10 @@ class _Serving(tf.Module):
         pixels, is_known, said = tf.map_fn(self.prepared, photograph, parallel_iterations=1,
                                            fn_output_signature=kinds)  # fmt: skip
         pixels.set_shape([None, *shape])
-        seen = self.network(pixels, training=False)
-        answers = tf.where(is_known[:, None], seen, np.float32(np.nan))
+        answers = self.network(pixels, training=False)
+        best = tf.argmax(answers[:, : len(GRADES)], axis=1, output_type=tf.int32)
+        answers = tf.where(is_known[:, None], answers, np.float32(np.nan))
         probabilities, referable = answers[:, : len(GRADES)], answers[:, len(GRADES)]
-        best = tf.argmax(seen[:, : len(GRADES)], axis=1, output_type=tf.int32)
         found = {"grade": tf.where(is_known, best, -1), "probabilities": probabilities,
                  "referable": referable, "quality": said}  # fmt: skip
         for name, threshold in self.thresholds.items():
@@ -86,61 +95,46 @@ class _Serving(tf.Module):
 
     def prepared(self, content):
         """Of a file's bytes: float32 [size, size, 3], whether a disc is seen, and the verdict."""
-        pixels, lengths = self.seen(content)
-        is_known = Disc(*tf.unstack(lengths)).radius > 0
-
-        def made():
-            found = Disc(*tf.unstack(lengths))
-            said = tf.cond(
-                found.share_seen < quality.LEAST_SEEN, lambda: tf.constant(CUT),
-                lambda: verdict(*crop(pixels, found, quality.SIZE)),
+        pixels, lengths = seen(content, self.size, self.share)
+        found = Disc(*tf.unstack(lengths))
+        is_known = found.radius > 0
+        blank = tf.zeros([self.size, self.size, 3])
+        picture = tf.cond(is_known, lambda: normalized(pixels, found, self.size, self.leveling,
+                                                       self.share), lambda: blank)  # fmt: skip
+        if self.size < quality.SIZE:
+            # For the verdict, a JPEG is decoded again where the network does with fewer pixels.
+            how = ratio(content, self.size)
+            is_small = 2 * found.radius < normalize.SHARE * quality.SIZE
+            is_shrunk = (how < len(RATIOS) - 1) & is_known & is_small
+            pixels, lengths = tf.cond(
+                is_shrunk | (how != ratio(content, quality.SIZE)),
+                lambda: seen(content, quality.SIZE, normalize.SHARE), lambda: (pixels, lengths),
             )  # fmt: skip
-            return normalized(pixels, found, self.size, self.leveling, self.share), said
-
-        blank = tf.zeros([self.size, self.size, 3]), tf.constant(NO_EYE)
-        picture, said = tf.cond(is_known, made, lambda: blank)
-        return picture, is_known, said
-
-    def seen(self, content):
-        """As `preprocess.decoded`: int32 [height, width, 3] and its disc as `find` gives it."""
-        enough = round(preprocess.ENOUGH * max(self.size, quality.SIZE))
-        needed = max(self.share * self.size, normalize.SHARE * quality.SIZE)
-
-        def smallest():
-            shorter = tf.reduce_min(tf.image.extract_jpeg_shape(content)[:2])
-            return tf.reduce_sum(tf.cast(shorter < tf.constant(RATIOS[:-1]) * enough, tf.int32))
-
-        whole = tf.where(tf.io.is_jpeg(content), len(RATIOS) - 1, len(RATIOS))
-        how = tf.cond(tf.io.is_jpeg(content), smallest, lambda: whole)
-        pixels = decoded(content, how)
-        lengths = find(pixels)
-
-        def again():
-            larger = decoded(content, whole)
-            return larger, find(larger)
-
-        twice = 2 * Disc(*tf.unstack(lengths)).radius
-        return tf.cond((twice > 0) & (twice < needed) & (how < whole), again,
-                       lambda: (pixels, lengths))  # fmt: skip
+        return picture, is_known, judged(pixels, Disc(*tf.unstack(lengths)))
 
 
-def decoded(content: tf.Tensor, how: tf.Tensor) -> tf.Tensor:
-    """int32 [height, width, 3] of a file's bytes: a JPEG shrunk by RATIOS[how], or a PNG on black.
+def judged(pixels: tf.Tensor, found: Disc) -> tf.Tensor:
+    """What `quality.check` begins with, string []; empty for a gradable photograph."""
+    return tf.case(
+        [(found.radius <= 0, lambda: tf.constant(NO_EYE)),
+         (found.share_seen < quality.LEAST_SEEN, lambda: tf.constant(CUT))],
+        default=lambda: verdict(*crop(pixels, found, quality.SIZE)),
+    )  # fmt: skip
 
-    Args:
-        how: int32 []; len(RATIOS) for a PNG.
-    """
 
-    def jpeg(ratio):
-        # Exact, as other decoders are.
-        return lambda: tf.cast(tf.io.decode_jpeg(content, 3, ratio, dct_method="INTEGER_ACCURATE"),
-                               tf.int32)  # fmt: skip
+def seen(content: tf.Tensor, size: int, share: float) -> tuple[tf.Tensor, tf.Tensor]:
+    """As `preprocess.decoded`: int32 [height, width, 3], and its disc as `find` gives it."""
+    how, whole = ratio(content, size), ratio(content, None)
+    pixels = decoded(content, how)
+    lengths = find(pixels)
 
-    def png():
-        pixels = tf.cast(tf.io.decode_png(content, 4), tf.int32)
-        return (pixels[..., :3] * pixels[..., 3:] + 127) // 255
+    def again():
+        larger = decoded(content, whole)
+        return larger, find(larger)
 
-    return tf.switch_case(how, [*(jpeg(ratio) for ratio in RATIOS), png])
+    twice = 2 * Disc(*tf.unstack(lengths)).radius
+    is_small = (twice > 0) & (twice < share * size) & (how < whole)
+    return tf.cond(is_small, again, lambda: (pixels, lengths))
 
 
 def find(pixels: tf.Tensor) -> tf.Tensor:

@@ -1,7 +1,8 @@
 """`normalize.normalized` and `quality.measure` in TensorFlow's operations, rounded as by OpenCV.
 
-Pictures are int32 of 0 to 255 here, [height, width, 3], until they are blurred. A box is four int32
-[]: first row, row after the last, and the same of columns.
+It is what `serving` does to pixels, decoding included, apart from finding the disc. Pictures are
+int32 of 0 to 255 here, [height, width, 3], until they are blurred. A box is four int32 []: first
+row, row after the last, and the same of columns.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from recipes._retina import normalize, quality
+from recipes._retina import normalize, preprocess, quality
 from recipes._retina.disc import Disc
 
 NO_EYE = "not a fundus photograph"
@@ -27,10 +28,49 @@ VERDICTS = (
     ("shaken", "steadiness", quality.LEAST_STEADINESS, "least"),
     ("unevenly lit", "evenness", quality.LEAST_EVENNESS, "least"),
 )
+RATIOS = tuple(preprocess._SCALES)  # that libjpeg shrinks by while it decodes
 # Numbers that have no name in `quality.measure`; tests/test_serving.py holds both to each other.
 _BURNT_FROM, _CELL, _SOFT_SIGMA, _TENTH, _TO_DEVIATION, _TINY = 245, 8, 2.0, 0.1, 1.4826, 1e-6
 # OpenCV's fixed point: red, green and blue in grey, and the weights between two pixels.
 _GREY_PARTS, _GREY_BITS, _WEIGHT_BITS = (9798, 19235, 3735), 15, 11
+
+
+def ratio(content: tf.Tensor, size: int | None) -> tf.Tensor:
+    """How `preprocess.decoded` decodes a file's bytes at first, int32 []: for `decoded`.
+
+    Args:
+        size: see `preprocess.of_file`; None decodes it whole.
+    """
+    is_jpeg = tf.io.is_jpeg(content)
+    whole = tf.where(is_jpeg, len(RATIOS) - 1, len(RATIOS))
+    if size is None:
+        return whole
+    least = [each * round(preprocess.ENOUGH * size) for each in RATIOS[:-1]]
+
+    def smallest():
+        shorter = tf.reduce_min(tf.image.extract_jpeg_shape(content)[:2])
+        return tf.reduce_sum(tf.cast(shorter < tf.constant(least), tf.int32))
+
+    return tf.cond(is_jpeg, smallest, lambda: whole)
+
+
+def decoded(content: tf.Tensor, how: tf.Tensor) -> tf.Tensor:
+    """int32 [height, width, 3] of a file's bytes: a JPEG shrunk by RATIOS[how], or a PNG on black.
+
+    Args:
+        how: int32 []; len(RATIOS) for a PNG.
+    """
+
+    def jpeg(times):
+        # Exact, as other decoders are.
+        return lambda: tf.cast(tf.io.decode_jpeg(content, 3, times, dct_method="INTEGER_ACCURATE"),
+                               tf.int32)  # fmt: skip
+
+    def png():
+        pixels = tf.cast(tf.io.decode_png(content, 4), tf.int32)
+        return (pixels[..., :3] * pixels[..., 3:] + 127) // 255
+
+    return tf.switch_case(how, [*(jpeg(times) for times in RATIOS), png])
 
 
 def normalized(pixels: tf.Tensor, found: Disc, size: int, leveling: str, share: float) -> tf.Tensor:

@@ -49,9 +49,9 @@ def test_shares_add_up_to_the_logit(taps, pictures, kind):
 def test_maps_point_at_the_only_thing_there_is(taps):
     """A square on grey, and a direction along what it changes."""
     plain = np.full((4, SIZE, SIZE, 3), 128, np.uint8)
-    marked, places = plain.copy(), [(10, 12), (60, 20), (30, 70), (72, 68)]
+    marked, places = plain.copy(), [(8, 16), (56, 16), (24, 64), (64, 64)]
     for picture, (top, left) in zip(marked, places, strict=True):
-        picture[top : top + 12, left : left + 12] = (250, 240, 120)
+        picture[top : top + 24, left : left + 24] = (250, 240, 120)
     before, after = (taps.compute(each)[:, 0] for each in (plain, marked))
     direction = (after - before).mean(axis=0)
     kernel = np.repeat(direction[:, None], 5, axis=1).astype(np.float32)
@@ -59,7 +59,7 @@ def test_maps_point_at_the_only_thing_there_is(taps):
     witness = explain.Witness.of(taps, found)
     masks = np.zeros((4, SIZE, SIZE), bool)
     for mask, (top, left) in zip(masks, places, strict=True):
-        mask[top : top + 12, left : left + 12] = True
+        mask[top : top + 24, left : left + 24] = True
     maps = witness.maps(marked, steps=4)
     table = explain.localisation(maps, masks)
     assert list(table.index) == [*maps, "by chance", "the middle"]
@@ -86,7 +86,7 @@ def test_softmax_asks_no_question_alone(taps):
 
 def test_masks_lie_where_the_lesions_are(tmp_path):
     """Black out the masked places before preparing: the prepared difference lies in the mask."""
-    drawn, _ = sample_retina.one(0, 0, 4)
+    drawn = sample_retina.draw(3, "easy", np.random.default_rng(0))
     whole = np.any(list(drawn.masks.values()), axis=0)
     assert whole.any()
     marked = drawn.pixels.copy()
