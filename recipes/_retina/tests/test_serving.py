@@ -14,7 +14,8 @@ from common import lite
 from common.vision import backbones
 from common.vision.taps import Taps
 from data_scripts import sample_retina
-from recipes._retina import disc, export, normalize, preprocess, quality, serving, serving_quality
+from recipes._retina import disc, export, heads, normalize, preprocess, quality, serving
+from recipes._retina import serving_quality as parts
 from recipes._retina.disc import Disc
 from recipes._retina.grader import NOTICE, Grader, Preparation
 from recipes._retina.learning import Heads
@@ -127,7 +128,7 @@ def test_the_triples_are_the_same():
 ], ids=["black", "tiny", "long", "noise", "ramp", "square"])  # fmt: skip
 def test_where_no_disc_is(finds, judges, pixels):
     assert not finds(pixels.astype(np.int32)).numpy().any()
-    assert judges(pixels.astype(np.int32)).numpy().decode() == serving_quality.NO_EYE
+    assert judges(pixels.astype(np.int32)).numpy().decode() == parts.NO_EYE
 
 
 @pytest.mark.parametrize("spoilt", [
@@ -151,8 +152,8 @@ def test_the_prepared_picture_is_the_same(name, size, share):
     found = disc.find(pixels)
     for leveling in serving.SERVED:
         wanted = normalize.normalized(pixels, size, leveling, share, found).astype(float)
-        made = serving_quality.normalized(tf.constant(pixels, tf.int32), as_tensors(found), size,
-                                          leveling, share)  # fmt: skip
+        made = parts.normalized(tf.constant(pixels, tf.int32), as_tensors(found), size, leveling,
+                                share)  # fmt: skip
         assert made.shape == wanted.shape and made.dtype == tf.float32
         off = np.abs(made - wanted)
         # "graham" multiplies a pixel that is rounded the other way by 4.
@@ -169,8 +170,7 @@ def test_the_verdict_is_the_same(judges, name):
     assert judges(pixels.astype(np.int32)).numpy().decode() == wanted.reason.partition(":")[0]
     if "redness" in wanted.measures:
         found = as_tensors(disc.find(pixels))
-        measured = serving_quality.measures(
-            *serving_quality.crop(tf.constant(pixels, tf.int32), found, quality.SIZE))
+        measured = parts.measures(*parts.crop(tf.constant(pixels, tf.int32), found, quality.SIZE))
         assert {*measured, "share_seen"} == set(wanted.measures)
         for measure, value in measured.items():
             assert float(value) == pytest.approx(wanted.measures[measure], rel=1e-3, abs=1e-4)
@@ -210,7 +210,7 @@ def test_the_answers_are_the_grader_s(grader, served, files):
         assert found[f"refer_{name}"].tolist() == (own[f"refer, {name}"] == "yes").tolist()
     verdicts = found["quality"].astype(str).tolist()
     assert verdicts == [quality.check(path).reason.partition(":")[0] for path in files]
-    assert verdicts[:4] == ["", "", serving_quality.NO_EYE, "too dark"]
+    assert verdicts[:4] == ["", "", parts.NO_EYE, "too dark"]
 
 
 def test_neighbours_do_no_harm(served, files):
@@ -248,6 +248,14 @@ RECORDED = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("kind", heads.KINDS)
+def test_answers_in_whole_numbers_are_the_same(kind):
+    logits = keras.Input((3 * (heads.WIDTHS[kind] + 1),))
+    network = keras.Model(logits, heads.Answers(kind, 3, 1.4, 0.7)(logits))
+    given = np.random.default_rng(0).normal(0, 3, (20, *logits.shape[1:])).astype(np.float32)
+    np.testing.assert_allclose(export._portable(network)(given), network(given), atol=1e-5)
+
+
 @pytest.fixture(scope="module")
 def exported(grader, files, tmp_path_factory):
     folder = tmp_path_factory.mktemp("out")
@@ -257,7 +265,7 @@ def exported(grader, files, tmp_path_factory):
 
 
 def test_the_saved_model_answers(served, exported, files):
-    saved, _, _ = exported
+    saved = exported[0]
     loaded = tf.saved_model.load(str(saved))
     found = loaded.signatures["grade"](photograph=contents(files))
     own = served.grade(contents(files))
