@@ -10,6 +10,7 @@ import numpy as np
 from common.validation import DataError
 
 SMALLEST = 32  # pixels of the shorter side; below, there is no border to fit
+LONGEST = 8  # times the shorter side that the longer one may be
 WORKING = 200  # pixels at most of the longer side of the copy in which the disc is sought
 # Shares of the way from the black to the bright at which the disc begins, tried in this order: a
 # dim rim asks for a lower one, haze round the disc for a higher one. A higher one is tried only
@@ -90,6 +91,8 @@ def find(pixels: np.ndarray) -> Disc:
     height, width = pixels.shape[:2]
     if min(height, width) < SMALLEST:
         raise NoDisc(f"has {width} x {height} pixels; at least {SMALLEST} each way are needed.")
+    if max(height, width) > LONGEST * min(height, width):
+        raise NoDisc(f"has {width} x {height} pixels; that is a strip and no photograph of an eye.")
     light, factor = _light(pixels)
     black, bright = _levels(light)
     if bright - black < LEAST_CONTRAST:

@@ -9,16 +9,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
-from keras import ops
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from common import export, files, pictures
 from common import lite as lites
-from recipes._retina import heads, ordinal, preprocess, quality
+from recipes._retina import ordinal, preprocess, quality
 from recipes._retina.data import GRADES, REFERABLE
 from recipes._retina.grader import NOTICE, Grader
 
@@ -142,39 +140,7 @@ def lite(grader: Grader, prepared: np.ndarray, output_dir: str | Path) -> dict[s
     Raises:
         RuntimeError: Keras runs on another backend than TensorFlow.
     """
-    return lites.convert(_portable(grader.network), prepared, Path(output_dir) / "lite")
-
-
-def _portable(network: keras.Model) -> keras.Model:
-    """The same network with answers that LiteRT can compute in whole numbers."""
-    last = network.layers[-1]
-    answers = _Answers(**last.get_config())
-    return keras.Model(network.input, answers(last.input), name=network.name)
-
-
-class _Answers(heads.Answers):
-    """`heads.Answers` without padding and running sums.
-
-    LiteRT's whole numbers refuse to pad with ones what does not reach up to one, and have no sums.
-    """
-
-    def call(self, logits):
-        width = heads.WIDTHS[self.kind]
-        grade = ops.reshape(logits[:, : self.members * width], (-1, self.members, width))
-        if self.kind == "softmax":
-            later = np.tri(heads.CLASSES, heads.CLASSES - 1, -1, dtype=np.float32)
-            each = ops.matmul(ops.softmax(grade, axis=-1), later)
-        else:
-            columns = [ops.sigmoid(grade[..., :1])]
-            for k in range(1, width):
-                one = ops.sigmoid(grade[..., k : k + 1])
-                columns.append(ops.minimum(columns[-1], one))
-            each = ops.concatenate(columns, axis=-1)
-        edema = ops.sigmoid(logits[:, self.members * width :])
-        over = self._tempered(ops.mean(each, axis=1), self.temperature)
-        edema = self._tempered(ops.mean(edema, axis=1, keepdims=True), self.edema_temperature)
-        return ops.concatenate([1 - over[:, :1], over[:, :-1] - over[:, 1:], over[:, -1:],
-                                over[:, REFERABLE - 1 : REFERABLE], edema], axis=-1)  # fmt: skip
+    return lites.convert(grader.network, prepared, Path(output_dir) / "lite")
 
 
 def compared(

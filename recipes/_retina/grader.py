@@ -82,10 +82,10 @@ class Grader:
 
     def answers(self, pictures: np.ndarray) -> np.ndarray:
         """float32 [n, 7] of prepared pictures uint8 [n, size, size, 3]."""
-        found = []
-        for begin in range(0, len(pictures), BATCH):
-            block = np.zeros((BATCH, *pictures.shape[1:]), np.float32)  # one shape, one program
-            rows = pictures[begin : begin + BATCH]
+        found, batch = [], BATCH if len(pictures) > 1 else 1
+        for begin in range(0, len(pictures), batch):
+            block = np.zeros((batch, *pictures.shape[1:]), np.float32)  # two shapes, two programs
+            rows = pictures[begin : begin + batch]
             block[: len(rows)] = rows
             seen = keras.ops.convert_to_numpy(self.network.predict_on_batch(block))
             found.append(seen[: len(rows)])
@@ -106,7 +106,7 @@ class Grader:
             try:
                 data = pictures_of.bytes_of(path)
                 pixels, found, _ = preprocess.decoded(path, data, self.preparation.size)
-                verdict = quality.check(pixels).reason
+                verdict = quality.check(path).reason  # looks at 512 pixels, whatever the size
                 pictures.append(normalize.normalized(
                     pixels, self.preparation.size, self.preparation.leveling,
                     self.preparation.share, found))  # fmt: skip

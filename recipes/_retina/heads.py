@@ -137,22 +137,24 @@ class Answers(keras.layers.Layer):
         self.temperature, self.edema_temperature = temperature, edema_temperature
 
     def call(self, logits):
-        cut = self.members * WIDTHS[self.kind]
-        grade = ops.reshape(logits[:, :cut], (-1, self.members, WIDTHS[self.kind]))
+        # Without padding and running sums, which LiteRT's whole numbers have not.
+        width = WIDTHS[self.kind]
+        grade = ops.reshape(logits[:, : self.members * width], (-1, self.members, width))
         if self.kind == "softmax":
-            each = 1 - ops.cumsum(ops.softmax(grade, axis=-1), axis=-1)[..., :-1]
+            later = np.tri(CLASSES, CLASSES - 1, -1, dtype=np.float32)
+            each = ops.matmul(ops.softmax(grade, axis=-1), later)
         else:
-            each = ops.sigmoid(grade)
-            columns = [each[..., 0]]
-            for k in range(1, CLASSES - 1):
-                columns.append(ops.minimum(columns[-1], each[..., k]))
-            each = ops.stack(columns, axis=-1)
+            columns = [ops.sigmoid(grade[..., :1])]
+            for k in range(1, width):
+                columns.append(ops.minimum(columns[-1], ops.sigmoid(grade[..., k : k + 1])))
+            each = ops.concatenate(columns, axis=-1)
         over = self._tempered(ops.mean(each, axis=1), self.temperature)
-        edema = self._tempered(ops.mean(ops.sigmoid(logits[:, cut:]), axis=1, keepdims=True),
-                               self.edema_temperature)  # fmt: skip
-        shares = (ops.pad(over, ((0, 0), (1, 0)), constant_values=1.0)
-                  - ops.pad(over, ((0, 0), (0, 1))))  # fmt: skip
-        return ops.concatenate([shares, over[:, 1:2], edema], axis=-1)
+        edema = ops.mean(ops.sigmoid(logits[:, self.members * width :]), axis=1, keepdims=True)
+        edema = self._tempered(edema, self.edema_temperature)
+        return ops.concatenate(
+            [1 - over[:, :1], over[:, :-1] - over[:, 1:], over[:, -1:], over[:, 1:2], edema],
+            axis=-1,
+        )
 
     @staticmethod
     def _tempered(values, temperature):

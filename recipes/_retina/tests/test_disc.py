@@ -189,3 +189,9 @@ def test_other_arrays_are_refused(picture):
 def test_scaled_moves_and_stretches():
     found = disc.Disc(10, 20, 8, 2, 12, 18, 28, 1.0, 1.0).scaled(2.0, x=1, y=2)
     assert found == disc.Disc(18, 36, 16, 2, 20, 34, 52, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("shape", [(32, 8000), (8000, 40)])
+def test_a_strip_is_no_photograph(shape):
+    with pytest.raises(disc.NoDisc, match="strip"):
+        disc.find(np.full((*shape, 3), 90, np.uint8))
