@@ -257,9 +257,9 @@ def test_answers_in_whole_numbers_are_the_same(kind, tmp_path):
     network = keras.Model(inputs, heads.Answers(kind, 3, 1.4, 0.7)(logits))
     wanted = network.predict(given.astype(np.float32), verbose=0)
     made = lite.convert(network, given, tmp_path)
-    for form, within in (("float32", 1e-4), ("int8", 0.05)):
-        found, _ = lite.run(made[form], given)
-        np.testing.assert_allclose(found, wanted, atol=within)
+    for form, within in (("float32", 1e-4), ("int8", 0.1)):
+        off = np.abs(lite.run(made[form], given)[0] - wanted)
+        assert off.max() < within and off.mean() < within / 5
 
 
 @pytest.fixture(scope="module")
