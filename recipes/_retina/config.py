@@ -8,14 +8,12 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from common import parameters
-from recipes._retina.layouts import LAYOUTS
 from recipes._retina.own_layouts import GUESSES
 
 
 class Retina(parameters.Parameters):
     """Every upper-case parameter of retina.ipynb."""
 
-    LAYOUT: str | None
     COLUMNS: str
     SUBGROUPS: str
     READERS: str | None
@@ -24,7 +22,6 @@ class Retina(parameters.Parameters):
     SIZE: int = Field(ge=64, le=2048)
     LEVELING: Literal["none", "graham", "clahe"]
     KIND: Literal["questions", "coral", "cumulative", "softmax"]
-    MEMBERS: int = Field(ge=1, le=50)
     SENSITIVITY: float = Field(gt=0.5, le=1)
     SPECIFICITY: float = Field(gt=0.5, le=1)
     PREVALENCE: float = Field(gt=0, lt=1)
@@ -34,15 +31,6 @@ class Retina(parameters.Parameters):
     def _readable(cls, line: str) -> str:
         columns(line)
         return line
-
-    @field_validator("LAYOUT")
-    @classmethod
-    def _known(cls, name: str | None) -> str | None:
-        if name is not None and name not in LAYOUTS:
-            near = get_close_matches(name, LAYOUTS, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"must be None or one of {', '.join(LAYOUTS)}.{hint}")
-        return name
 
     @model_validator(mode="after")
     def _tunable(self) -> Retina:
@@ -55,7 +43,7 @@ class Retina(parameters.Parameters):
     def door(self) -> dict:
         """What `data.load` takes beside DATA."""
         also = tuple(name.strip() for name in self.SUBGROUPS.split(",") if name.strip())
-        return {"layout": self.LAYOUT, "columns": columns(self.COLUMNS) or None, "also": also,
+        return {"columns": columns(self.COLUMNS) or None, "also": also,
                 "readers": self.READERS, "strict": self.STRICT, "limit": self.LIMIT,
                 "seed": self.SEED}  # fmt: skip
 

@@ -98,7 +98,7 @@ def measure(name: str, variant: str, rows: pd.DataFrame, answers: np.ndarray, se
     if len(np.unique(edema[known])) == 2:
         found["AUC of macular edema"] = screening.auc(edema[known] == 1, answers[known, -1])
     calibration = _over(group, metrics.expected_calibration_error, ill.astype(int),
-                        _both(answers[:, len(GRADES)]))  # fmt: skip
+                        both(answers[:, len(GRADES)]))  # fmt: skip
     # The bootstrap of an error that cannot be negative lies above it.
     found["calibration error of referable"] = calibration.model_copy(update={
         "low": min(calibration.low, calibration.value),
@@ -119,7 +119,7 @@ def _macro_f(grades: np.ndarray, guesses: np.ndarray) -> float:
     return f1_score(grades, guesses, average="macro", zero_division=0)
 
 
-def _both(shares: np.ndarray) -> np.ndarray:
+def both(shares: np.ndarray) -> np.ndarray:
     return np.column_stack([1 - shares, shares])
 
 
