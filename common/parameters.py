@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -67,3 +67,24 @@ class Parameters(BaseModel):
         path = Path(self.OUTPUT_DIR) / "parameters.json"
         files.write_text(path, json.dumps(self.model_dump(), indent=1))
         return path
+
+
+def columns(line: str, words: Iterable[str]) -> dict[str, str]:
+    """Columns of a table from a line such as "path: file, label: kind".
+
+    Args:
+        words: what may stand before a colon.
+
+    Raises:
+        ValueError: a word that is none of them, with the nearest right one.
+    """
+    found, known = {}, list(words)
+    for part in filter(None, map(str.strip, line.split(","))):
+        word, colon, name = (piece.strip() for piece in part.partition(":"))
+        if not colon or not name or word not in known:
+            near = difflib.get_close_matches(word, known, n=1)
+            hint = f" Did you mean {near[0]}?" if near and near[0] != word else ""
+            raise ValueError(f'{part!r} is not understood.{hint} Write "{known[0]}: file, '
+                             f'{known[1]}: kind"')
+        found[word] = name
+    return found

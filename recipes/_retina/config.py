@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -29,7 +28,7 @@ class Retina(parameters.Parameters):
     @field_validator("COLUMNS")
     @classmethod
     def _readable(cls, line: str) -> str:
-        columns(line)
+        parameters.columns(line, GUESSES)
         return line
 
     @model_validator(mode="after")
@@ -43,23 +42,6 @@ class Retina(parameters.Parameters):
     def door(self) -> dict:
         """What `data.load` takes beside DATA."""
         also = tuple(name.strip() for name in self.SUBGROUPS.split(",") if name.strip())
-        return {"columns": columns(self.COLUMNS) or None, "also": also,
+        return {"columns": parameters.columns(self.COLUMNS, GUESSES) or None, "also": also,
                 "readers": self.READERS, "strict": self.STRICT, "limit": self.LIMIT,
                 "seed": self.SEED}  # fmt: skip
-
-
-def columns(line: str) -> dict[str, str]:
-    """Columns of a table from a line such as "path: file, grade: diagnosis".
-
-    Raises:
-        ValueError: a word that is none of `own_layouts.GUESSES`, with the nearest right one.
-    """
-    found = {}
-    for part in filter(None, map(str.strip, line.split(","))):
-        word, colon, name = (piece.strip() for piece in part.partition(":"))
-        if not colon or not name or word not in GUESSES:
-            near = get_close_matches(word, GUESSES, n=1)
-            hint = f" Did you mean {near[0]}?" if near and near[0] != word else ""
-            raise ValueError(f'{part!r} is not understood.{hint} Write "path: file, grade: kind"')
-        found[word] = name
-    return found

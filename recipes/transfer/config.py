@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -25,7 +24,7 @@ class _Shared(parameters.Parameters):
     @field_validator("COLUMNS")
     @classmethod
     def _readable(cls, line: str) -> str:
-        columns(line)
+        parameters.columns(line, COLUMNS)
         return line
 
     @property
@@ -36,7 +35,8 @@ class _Shared(parameters.Parameters):
     @property
     def door(self) -> dict:
         """What `data.load` takes beside DATA."""
-        named = {f"{kind}_column": name for kind, name in columns(self.COLUMNS).items()}
+        found = parameters.columns(self.COLUMNS, COLUMNS)
+        named = {f"{kind}_column": name for kind, name in found.items()}
         return {**named, "strict": self.STRICT, "limit": self.LIMIT, "seed": self.SEED}
 
 
@@ -96,20 +96,3 @@ class Alexnet(_Shared):
         return {"epochs": self.EPOCHS, "width": self.WIDTH, "batch_size": self.BATCH_SIZE,
                 "learning_rate": self.LEARNING_RATE, "balanced": self.BALANCED, "seed": self.SEED,
                 "resume": self.RESUME}  # fmt: skip
-
-
-def columns(line: str) -> dict[str, str]:
-    """Columns of a table from a line such as "path: file, label: kind".
-
-    Raises:
-        ValueError: a name that is none of path, label and split, with the nearest right one.
-    """
-    found = {}
-    for part in filter(None, map(str.strip, line.split(","))):
-        kind, colon, name = (piece.strip() for piece in part.partition(":"))
-        if not colon or not name or kind not in COLUMNS:
-            near = get_close_matches(kind, COLUMNS, n=1)
-            hint = f" Did you mean {near[0]}?" if near and near[0] != kind else ""
-            raise ValueError(f'{part!r} is not understood.{hint} Write "path: file, label: kind"')
-        found[kind] = name
-    return found

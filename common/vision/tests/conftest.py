@@ -16,7 +16,7 @@ SIZE, WIDTH, EACH = 48, 12, 9
 
 @pytest.fixture(autouse=True, scope="session")
 def own_cache(tmp_path_factory):
-    """Features go to a folder of the tests' own."""
+    """Features and samples go to a folder of the tests' own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RECIPES_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield

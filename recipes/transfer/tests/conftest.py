@@ -1,22 +1,14 @@
 """A handful of drawn pictures and a tiny backbone, so that a whole run takes a second."""
 
-import numpy as np
 import pytest
 
 from common.vision import features, head
-from common.vision.backbones import Backbone, linear_top
-from common.vision.tests.conftest import SIZE, WIDTH, network
+from common.vision.tests.conftest import backbone, own_cache
 from data_scripts import sample_transfer
 from recipes.transfer import data, familiar
 from recipes.transfer.labeller import Labeller
 
-
-@pytest.fixture(autouse=True, scope="session")
-def own_cache(tmp_path_factory):
-    """Features and samples go to a folder of the tests' own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RECIPES_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+__all__ = ["backbone", "own_cache"]  # fixtures of the tests of common/vision
 
 
 @pytest.fixture(scope="session")
@@ -29,16 +21,6 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def drawn(folder):
     return data.load(folder)
-
-
-@pytest.fixture(scope="session")
-def backbone():
-    model = network()
-    random = np.random.default_rng(1)
-    names = tuple(f"thing {k}" for k in range(7))
-    top = linear_top(random.normal(size=(WIDTH, 7)), np.zeros(7), model.output_shape[1:])
-    return Backbone("tiny", "a tiny random network", "tiny", SIZE, model, names,
-                    tuple(f"n{k}" for k in range(7)), top)  # fmt: skip
 
 
 @pytest.fixture(scope="session")
