@@ -57,15 +57,6 @@ def network(width: int, kind: str, members: int, penalty: float) -> keras.Model:
     return keras.Model(inputs, {"grade": grade, "edema": dense(1, "edema")}, name="heads")
 
 
-class QuestionsLoss(keras.losses.Loss):
-    """Cross-entropy summed over the K - 1 questions; labels int [n], logits [n, K - 1]."""
-
-    def call(self, labels, logits):
-        labels = ops.reshape(ops.cast(labels, logits.dtype), (-1, 1))
-        above = ops.cast(labels > ops.arange(logits.shape[-1], dtype=logits.dtype), logits.dtype)
-        return ops.sum(ops.softplus(logits) - above * logits, axis=-1)
-
-
 class SoftmaxLoss(keras.losses.Loss):
     """Cross-entropy; labels int [n], logits [n, K]."""
 
@@ -74,7 +65,8 @@ class SoftmaxLoss(keras.losses.Loss):
         return -ops.sum(ops.cast(right, logits.dtype) * ops.log_softmax(logits, axis=-1), axis=-1)
 
 
-LOSSES = {"questions": QuestionsLoss, "coral": CoralLoss, "cumulative": CumulativeLoss,
+# The four questions are judged alike, whether they share a direction or not.
+LOSSES = {"questions": CoralLoss, "coral": CoralLoss, "cumulative": CumulativeLoss,
           "softmax": SoftmaxLoss}  # fmt: skip
 
 

@@ -120,7 +120,7 @@ class Learner:
         self.model.compile(
             keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)),
             loss={"grade": heads.OfMembers(heads.LOSSES[kind]()),
-                  "edema": heads.OfMembers(heads.QuestionsLoss())},
+                  "edema": heads.OfMembers(ordinal.CoralLoss())},
             steps_per_execution=AT_ONCE,
         )  # fmt: skip
         self.model.optimizer.build(self.model.trainable_variables)

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from common import pictures, plots
-from common.vision.explain import enlarged
+from common.vision.explain import overlay
 from recipes._retina import disc, normalize, preprocess
 from recipes._retina.data import GRADES, Eyes
 
@@ -93,7 +93,7 @@ def reasons(photographs: np.ndarray, maps: Mapping[str, np.ndarray], names: list
         drawn = [(names[line], photograph)]
         if masks is not None:
             drawn.append(("its lesions", outlined(photograph, masks[line])))
-        drawn += [(name, warmed(photograph, found[line])) for name, found in maps.items()]
+        drawn += [(name, overlay(photograph, found[line])) for name, found in maps.items()]
         for axis, (name, pixels) in zip(row, drawn, strict=True):
             axis.imshow(pixels, interpolation="lanczos")
             axis.axis("off")
@@ -102,13 +102,6 @@ def reasons(photographs: np.ndarray, maps: Mapping[str, np.ndarray], names: list
         figure.suptitle(title, fontweight="bold", x=0.01, ha="left")
     plt.close(figure)
     return figure
-
-
-def warmed(photograph: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """The photograph dimmed, and warm where a map is positive, uint8 of its shape."""
-    weight = enlarged(found, len(photograph))[..., None]
-    coloured = cv2.applyColorMap(np.uint8(255 * weight[..., 0]), cv2.COLORMAP_INFERNO)[..., ::-1]
-    return np.uint8((1 - 0.7 * weight) * 0.65 * photograph + 0.7 * weight * coloured)
 
 
 def outlined(photograph: np.ndarray, mask: np.ndarray) -> np.ndarray:

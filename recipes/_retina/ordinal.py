@@ -126,17 +126,6 @@ def _above(labels, logits):
     return ops.cast(labels > ops.arange(logits.shape[-1], dtype=logits.dtype), logits.dtype)
 
 
-def probabilities(logits: np.ndarray) -> np.ndarray:
-    """float [n, K] of each grade, of logits [n, K - 1] of "above k".
-
-    Where CORAL's thresholds are out of order, a grade between two of them has probability 0.
-    """
-    above = 1 / (1 + np.exp(-np.asarray(logits, float)))
-    above = np.minimum.accumulate(above, axis=1)
-    edges = np.pad(above, ((0, 0), (1, 0)), constant_values=1)
-    return -np.diff(np.pad(edges, ((0, 0), (0, 1))), axis=1)
-
-
 def cut(scores: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Grades int [n] of numbers [n]: how many of the ascending points [K - 1] lie below each."""
     return np.searchsorted(points, scores, side="left")

@@ -20,7 +20,7 @@ from common.vision import finetune
 from common.vision.backbones import digest
 from common.vision.head import dealt
 from common.vision.taps import Taps
-from recipes._retina import heads, learning
+from recipes._retina import heads, learning, ordinal
 from recipes._retina.learning import Heads, Learner, Task
 
 SHARE, LEARNING_RATE, DROPOUT = 0.3, 2e-4, 0.3
@@ -104,7 +104,7 @@ def tune(
     model.compile(
         finetune.graded(model, chosen, learning_rate, steps * epochs),
         {"grade": heads.OfMembers(heads.LOSSES[kind]()),
-         "edema": heads.OfMembers(heads.QuestionsLoss())},
+         "edema": heads.OfMembers(ordinal.CoralLoss())},
     )  # fmt: skip
     labels = {name: np.column_stack([told, told >= 0]).astype(np.float32)
               for name, told in (("grade", task.grades), ("edema", task.edema))}  # fmt: skip

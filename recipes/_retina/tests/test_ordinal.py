@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from recipes._retina import ordinal
+from recipes._retina import heads, ordinal
 
 RANDOM = np.random.default_rng(0)
 GRADES = np.array([0, 1, 2, 3, 4, 2])
@@ -28,17 +28,17 @@ def test_coral_is_the_sum_of_four_questions():
 
 
 def test_cumulative_is_the_probability_of_the_grade():
-    table = ordinal.probabilities(LOGITS)
+    table = heads.grades(heads.above("coral", LOGITS))
     wanted = -np.log(table[np.arange(6), GRADES])
     loss = ordinal.CumulativeLoss(reduction="none")
     np.testing.assert_allclose(values(loss(GRADES, LOGITS)), wanted, rtol=1e-4)
 
 
 def test_probabilities():
-    table = ordinal.probabilities(LOGITS)
+    table = heads.grades(heads.above("coral", LOGITS))
     np.testing.assert_allclose(table.sum(axis=1), 1)
     np.testing.assert_allclose(table[:, 0], 1 - sigmoid(LOGITS[:, 0]))
-    crossed = ordinal.probabilities(np.array([[0.0, 1.0, -1.0]]))
+    crossed = heads.grades(heads.above("coral", np.array([[0.0, 1.0, -1.0]])))
     assert (crossed >= 0).all() and crossed[0, 1] == 0
 
 
@@ -64,7 +64,7 @@ def test_grades_are_learned_and_the_model_is_saved(ordered, loss, tmp_path):
     model = keras.Model(inputs, ordinal.Thresholds(5, ordered)(inputs))
     model.compile(keras.optimizers.Adam(0.05), loss)
     model.fit(features, grades, batch_size=50, epochs=25, verbose=0)
-    answers = ordinal.probabilities(model.predict(features, verbose=0)).argmax(axis=1)
+    answers = heads.grades(heads.above("coral", model.predict(features, verbose=0))).argmax(axis=1)
     assert ordinal.kappa(grades, answers) > 0.9
     model.save(tmp_path / "grades.keras")
     again = keras.saving.load_model(tmp_path / "grades.keras")
