@@ -28,7 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ci.benchmarks.transfer")
     parser.add_argument("--data", default="hymenoptera", help="a published set, or sample")
     parser.add_argument("--pictures", type=int, default=96, help="for the first comparison")
-    parser.add_argument("--training", type=int, default=96, help="pictures for the second one")
+    parser.add_argument("--training", type=int, default=1000,
+                        help="at most so many pictures for the second one")
     parser.add_argument("--size", type=int, default=SIZE, help="pixels of a side")
     parser.add_argument("--steps", type=int, default=40, help="of AlexNet, for the third one")
     parser.add_argument("--repetitions", type=int, default=3)

@@ -47,15 +47,19 @@ class Witness:
     def of(cls, taps: Taps, trained: Heads, question: int = REFERABLE - 1) -> Witness:
         """The members' mean direction for "above grade `question`?".
 
-        Raises:
-            ValueError: heads that have no such question (softmax).
+        A softmax asks no such question alone; for it, the mean logit of the grades above stands
+        against that of the others.
         """
-        if trained.kind == "softmax":
-            raise ValueError('kind="softmax" asks no question alone; explain another kind.')
         answers = heads.WIDTHS[trained.kind]
-        columns = np.arange(trained.members) * answers + question
-        kernel = trained.kernel[:, columns].mean(axis=1, keepdims=True)
-        bias = trained.bias[columns].mean(keepdims=True) - trained.mean @ kernel
+        asks = np.zeros(answers)
+        if trained.kind == "softmax":
+            asks[question + 1 :] = 1 / (answers - question - 1)
+            asks[: question + 1] = -1 / (question + 1)
+        else:
+            asks[question] = 1
+        asks = np.tile(asks, trained.members)[:, None] / trained.members
+        kernel = trained.kernel[:, : len(asks)] @ asks
+        bias = trained.bias[: len(asks)] @ asks - trained.mean @ kernel
         dense = keras.layers.Dense(1, name="direction", dtype="float32")
         inputs = keras.Input(taps.maps.input_shape[1:], name="pixels")
         maps = keras.tree.flatten(taps.maps(inputs))

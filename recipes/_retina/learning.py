@@ -8,7 +8,7 @@ learn there and are unfolded afterwards: the same answers, in a fraction of the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import keras
 import numpy as np
@@ -43,6 +43,11 @@ class Task:
     def __len__(self) -> int:
         return len(self.grades)
 
+    def of(self, rows: np.ndarray) -> Task:
+        """Some of its photographs."""
+        return Task(self.features[rows], self.grades[rows], self.edema[rows], self.groups[rows],
+                    self.trusted[rows])  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Heads:
@@ -76,6 +81,11 @@ class Heads:
         shares = (1 / (1 + np.exp(-edema))).mean(axis=1)
         return (heads.tempered(over, self.temperature),
                 heads.tempered(shares, self.edema_temperature))  # fmt: skip
+
+    def tempered(self, judged: Judged) -> Heads:
+        """The same with the temperatures that held-out photographs chose."""
+        return replace(self, temperature=judged.temperature,
+                       edema_temperature=judged.edema_temperature)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -230,12 +240,23 @@ def cross_validate(
             log(f"strength {strength:g}: log loss {loss:.4f}, held out")
     rounds = [first[best], *(once(best, number) for number in range(1, repeats))]
     over, edema = (np.mean(each, axis=0) for each in zip(*rounds, strict=True))
+    return judged(over, edema, task, best, losses)
+
+
+def judged(over: np.ndarray, edema: np.ndarray, task: Task, strength: float,
+           losses: dict[float, float] | None = None) -> Judged:  # fmt: skip
+    """Answers about photographs that were held out, with the temperatures that suit them best.
+
+    Args:
+        over: float [n, K - 1]. edema: float [n]. task: of the same photographs.
+        strength, losses: see `Judged`.
+    """
     known = task.edema >= 0
     heat = _temperature(lambda t: log_loss(over, task.grades, t))
     warm = 1.0
     if known.any():
         warm = _temperature(lambda t: _binary_loss(edema[known], task.edema[known], t))
-    return Judged(over, edema, heat, warm, best, losses)
+    return Judged(over, edema, heat, warm, strength, losses or {})
 
 
 def log_loss(over: np.ndarray, grades: np.ndarray, temperature: float = 1.0) -> float:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from common import machine, results, screening, screening_tables
 from common.history import duration
-from common.metrics import wilson
+from common.metrics import Interval, wilson
 from common.screening_tables import Panel
 from common.vision import distort
 from common.vision.backbones import Backbone
@@ -21,12 +21,13 @@ from recipes._retina import explain, learning, look, ordinal, preprocess, qualit
 from recipes._retina.data import GRADES, REFERABLE, Eyes
 from recipes._retina.disc import NoDisc
 from recipes._retina.grader import NOTICE, Grader
-from recipes._retina.learning import Task
+from recipes._retina.learning import Heads, Task
 from recipes._retina.normalize import normalized
 from recipes._retina.preprocess import Prepared
 from recipes._retina.report import CROSS_VALIDATED, OURS
 from recipes._retina.tuning import Tuned
 
+NOTHING = Interval(value=np.nan, low=np.nan, high=np.nan, n=0, method="")
 REFERABLE_COLUMN = len(GRADES)  # of a network's answers
 # Area under the curve of the paper's abstract, for scale: other photographs, and 128,175 of them.
 PAPER = {"Gulshan et al. 2016, EyePACS-1": 0.991}
@@ -57,7 +58,8 @@ def ladder(grader: Grader, rows: pd.DataFrame, names: Sequence[str] = tuple(dist
 
     Returns:
         As `distort.ladder`: "AUC of referable" and "kappa" over the photographs in which a disc is
-        still found, and "refused": the share that the quality check refuses.
+        still found (not a number where hardly any is), and "refused": the share that the quality
+        check refuses.
     """
     grade = rows["grade"].to_numpy()
     enough = 2 * grader.preparation.size
@@ -75,10 +77,12 @@ def ladder(grader: Grader, rows: pd.DataFrame, names: Sequence[str] = tuple(dist
                 places.append(number)
             except NoDisc:
                 continue
-        answers, told = grader.answers(np.stack(made)), grade[places]
-        area = screening.auc(told >= REFERABLE, answers[:, REFERABLE_COLUMN])
-        guess = answers[:, : len(GRADES)].argmax(axis=1)
-        return {"AUC of referable": area, "kappa": ordinal.kappa(told, guess),
+        told, area, kappa = grade[places], NOTHING, np.nan
+        if 2 <= (told >= REFERABLE).sum() <= len(told) - 2:
+            answers = grader.answers(np.stack(made))
+            area = screening.auc(told >= REFERABLE, answers[:, REFERABLE_COLUMN])
+            kappa = ordinal.kappa(told, answers[:, : len(GRADES)].argmax(axis=1))
+        return {"AUC of referable": area, "kappa": kappa,
                 "refused": wilson(refused, len(pictures))}  # fmt: skip
 
     return distort.ladder(score, originals, names, levels, keep_black=True, log=log)
@@ -112,22 +116,22 @@ def masks(eyes: Eyes, rows: pd.DataFrame, places: np.ndarray, prepared: Prepared
 
 def regraded(grader: Grader, tuned: Tuned, task: Task, pictures: np.ndarray, kind: str,
              strength: float, rates: tuple[float, float], rows: pd.DataFrame,
-             seed: int) -> tuple[Grader, Task]:  # fmt: skip
+             seed: int) -> tuple[Grader, Task, Heads]:  # fmt: skip
     """The grader on the tuned backbone, its thresholds chosen on the fifth that it has not seen.
 
     Returns:
-        It, and the task with what the tuned backbone sees.
+        It, the task with what the tuned backbone sees, and the heads.
     """
     seen = replace(task, features=tuned.taps.compute(pictures).mean(axis=1))
     held = tuned.validation
     others = np.setdiff1d(np.arange(len(task)), held)
     learner = learning.Learner(seen, kind)
     over, edema = learner.fit(others, strength, seed).above(seen.features[held])
-    answers = report.answers_of(learning.Judged(over, edema, 1.0, 1.0, strength))
-    chosen = report.thresholds(rows.iloc[held], answers, *rates)
-    trained = learner.fit(np.arange(len(task)), strength, seed)
+    judged = learning.judged(over, edema, seen.of(held), strength)
+    chosen = report.thresholds(rows.iloc[held], report.answers_of(judged), *rates)
+    trained = learner.fit(np.arange(len(task)), strength, seed).tempered(judged)
     made = Grader.of(grader.preparation, tuned.taps, trained, chosen, grader.has_edema)
-    return made, seen
+    return made, seen, trained
 
 
 def published(eyes: Eyes) -> dict[str, float]:

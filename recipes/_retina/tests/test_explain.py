@@ -80,9 +80,12 @@ def test_forgetting_changes_the_maps(taps, pictures):
     assert -1 <= verdicts[explain.SHARES].mean.value <= 1
 
 
-def test_softmax_asks_no_question_alone(taps):
-    with pytest.raises(ValueError, match="softmax"):
-        explain.Witness.of(taps, trained(taps, "softmax"))
+def test_of_a_softmax_referable_grades_stand_against_the_others(taps, pictures):
+    found = trained(taps, "softmax")
+    seen = explain.Witness.of(taps, found).model.predict_on_batch(pictures.astype(np.float32))
+    logits = found.logits(taps.compute(pictures)[:, 0])[0].mean(axis=1)
+    wanted = logits[:, 2:].mean(axis=1) - logits[:, :2].mean(axis=1)
+    np.testing.assert_allclose(np.asarray(seen["logit"])[:, 0], wanted, rtol=1e-3, atol=1e-2)
 
 
 def test_masks_lie_where_the_lesions_are(tmp_path):

@@ -11,16 +11,14 @@ import pytest
 import tensorflow as tf
 
 from common import lite
-from common.vision import backbones
-from common.vision.taps import Taps
 from data_scripts import sample_retina
 from recipes._retina import disc, export, heads, normalize, preprocess, quality, serving
 from recipes._retina import serving_quality as parts
 from recipes._retina.disc import Disc
-from recipes._retina.grader import NOTICE, Grader, Preparation
-from recipes._retina.learning import Heads
+from recipes._retina.grader import NOTICE, Preparation
 from recipes._retina.tests import spoil
 from recipes._retina.tests.drawn import fundus, save
+from recipes._retina.tests.tasks import grader_by_chance
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="exports are TensorFlow's"
@@ -58,12 +56,7 @@ def own_cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def grader():
-    """The small backbone with heads by chance, whose answers lie well apart."""
-    taps, random = Taps.of(backbones.find("small", SIZE)), np.random.default_rng(0)
-    kernel = random.normal(size=(taps.width, 3 * 5)).astype(np.float32)
-    found = Heads("questions", 3, np.zeros(taps.width, np.float32), kernel / taps.width**0.5,
-                  random.normal(size=3 * 5).astype(np.float32), 2.0, 2.0)  # fmt: skip
-    return Grader.of(Preparation(SIZE), taps, found, {"sensitive": 0.1, "specific": 0.3})
+    return grader_by_chance(SIZE)
 
 
 @pytest.fixture(scope="module")
