@@ -1,7 +1,9 @@
 """What a backbone sees on its way: the maps of several layers, pooled into one row of features.
 
 Lesions of a few pixels are gone from the last maps of a network that was taught to name dogs and
-cars; earlier layers still see them, and the maximum over the places sees a single one.
+cars; earlier layers still see them. The mean over the places says how much of something there is,
+the mean of the squares whether it is in few places; both are sums over places, so that what each
+place adds to a linear head is exact.
 """
 
 from __future__ import annotations
@@ -156,12 +158,13 @@ class Taps:
 
 
 def pooled(layers: Sequence) -> keras.KerasTensor:
-    """Mean and maximum over the places of each layer's maps, one after the other, [n, d]."""
+    """Mean and mean square over the places of each layer's maps, one after the other, [n, d]."""
     found = []
     for maps in layers:
-        found.append(keras.layers.GlobalAveragePooling2D(dtype="float32")(maps))
-        found.append(keras.layers.GlobalMaxPooling2D(dtype="float32")(maps))
-    return keras.layers.Concatenate(dtype="float32")(found)
+        exact = keras.ops.cast(maps, "float32")
+        found += [keras.ops.mean(exact, axis=(1, 2)),
+                  keras.ops.mean(keras.ops.square(exact), axis=(1, 2))]  # fmt: skip
+    return keras.ops.concatenate(found, axis=-1)
 
 
 def _network(backbone: Backbone) -> keras.Model:

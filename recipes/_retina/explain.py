@@ -1,10 +1,9 @@
 """Why a photograph is referred: which places spoke for it, and whether such a map is to be trusted.
 
-The logit of "referable" is a sum: of means of maps times a number, and of maxima of maps times
-another. So each place's share in it is exact: a mean belongs to all places alike (Zhou et al.,
-"Learning Deep Features for Discriminative Localization", CVPR 2016, equation 2), a maximum to the
-place that has it (Oquab et al., "Is object localization for free?", CVPR 2015). That map is called
-"shares" here; Grad-CAM and integrated gradients (`common.vision.gradients`) stand beside it.
+The logit of "referable" is a sum over places: of each map there times a number, and of its square
+times another. So each place's share in it is exact (Zhou et al., "Learning Deep Features for
+Discriminative Localization", CVPR 2016, equation 2). That map is called "shares" here; Grad-CAM and
+integrated gradients (`common.vision.gradients`) stand beside it.
 """
 
 from __future__ import annotations
@@ -90,15 +89,10 @@ class Witness:
             whole, place = np.zeros((side, side), np.float32), 0
             for maps in layers:
                 height, width, depth = maps.shape
-                mean, most, at_mean, at_most = (
-                    array[place + k * depth : place + (k + 1) * depth]
-                    for array in (kernel, self.centre) for k in range(2)
-                )
-                place += 2 * depth
-                share = (maps - at_mean) @ mean / (height * width)
-                flat = maps.reshape(-1, depth)
-                lead = (flat.max(axis=0) - at_most) * most
-                np.add.at(share.reshape(-1), flat.argmax(axis=0), lead)
+                at = slice(place, place + 2 * depth)
+                both = np.concatenate([maps, maps**2], axis=2) - self.centre[at]
+                share = both @ kernel[at] / (height * width)
+                place = at.stop
                 whole += _spread(height, side) @ share @ _spread(width, side).T
             found.append(whole)
         return np.stack(found)
@@ -153,12 +147,10 @@ class _Pooled:
     """The last layer's part of the logit, as a function of its maps."""
 
     def __init__(self, kernel: np.ndarray):
-        self.mean, self.most = np.split(kernel, 2)
+        self.kernel = kernel[:, None]
 
     def __call__(self, maps):
-        mean = keras.ops.matmul(keras.ops.mean(maps, axis=(1, 2)), self.mean[:, None])
-        most = keras.ops.matmul(keras.ops.max(maps, axis=(1, 2)), self.most[:, None])
-        return (mean + most)[:, 0]
+        return keras.ops.matmul(pooled([maps]), self.kernel)[:, 0]
 
 
 def lesions(folder: Path, rows: pd.DataFrame, size: int, discs: list, share: float) -> np.ndarray:

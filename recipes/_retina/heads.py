@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from recipes._retina.ordinal import CoralLoss, CumulativeLoss, Thresholds
+from recipes._retina.ordinal import CoralLoss, CumulativeLoss
 
 KINDS = ("questions", "coral", "cumulative", "softmax")
 CLASSES = 5
@@ -21,40 +21,38 @@ WIDTHS = {"questions": CLASSES - 1, "coral": CLASSES - 1, "cumulative": CLASSES 
           "softmax": CLASSES}  # fmt: skip
 
 
-def network(width: int, kind: str, members: int, penalty: float) -> keras.Model:
-    """An ensemble of heads.
+def directions(kind: str, values, width: int):
+    """The parameters of ensembles as matrices.
 
     Args:
-        width: d of the features.
         kind: one of `KINDS`.
-        members: how many there are, each with weights of its own.
-        penalty: factor of the sum of squares of each direction.
+        values: [members, p], those of a member in a row: the directions, then the biases. CORAL
+            and cumulative logits have one direction; the thresholds of cumulative logits are in
+            order by their form, the first one and then softplus of each step.
+        width: d of the features.
 
     Returns:
-        features [n, d] -> {"grade": logits [n, members, answers], "edema": logits [n, members, 1]};
-        answers are K - 1 for the ordinal kinds and K for softmax.
-
-    Raises:
-        ValueError: an unknown kind.
+        kernel [members, d, answers], bias [members, answers]; the penalised part of `values`.
     """
-    if kind not in KINDS:
-        raise ValueError(f"kind={kind!r} must be one of {', '.join(KINDS)}.")
-
-    squared = keras.regularizers.L2(penalty)
-    inputs = keras.Input((width,), name="features")
-
-    def dense(answers, name):  # of all members at once: a weight fewer to update is time saved
-        flat = keras.layers.Dense(members * answers, kernel_regularizer=squared, name=name)(inputs)
-        return keras.layers.Reshape((members, answers))(flat)
-
+    answers = WIDTHS[kind]
     if kind in ("questions", "softmax"):
-        grade = dense(WIDTHS[kind], "grade")
-    else:
-        grade = ops.stack([
-            Thresholds(CLASSES, kind == "cumulative", kernel_regularizer=squared,
-                       name=f"grade_{k}")(inputs) for k in range(members)
-        ], axis=1)  # fmt: skip
-    return keras.Model(inputs, {"grade": grade, "edema": dense(1, "edema")}, name="heads")
+        inside, bias = values[:, : width * answers], values[:, width * answers :]
+        return ops.reshape(inside, (-1, width, answers)), bias, inside
+    inside, levels = values[:, :width], values[:, width:]
+    if kind == "cumulative":
+        levels = ops.cumsum(ops.concatenate([levels[:, :1], ops.softplus(levels[:, 1:])], axis=1),
+                            axis=1)  # fmt: skip
+    return ops.repeat(inside[..., None], answers, axis=2), -levels, inside
+
+
+def begin(kind: str, members: int, width: int) -> np.ndarray:
+    """Where training begins, `values` of `directions`: zeros, and thresholds a unit apart."""
+    if kind in ("questions", "softmax"):
+        return np.zeros((members, (width + 1) * WIDTHS[kind]))
+    levels = np.arange(CLASSES - 1) - (CLASSES - 2) / 2
+    if kind == "cumulative":
+        levels[1:] = np.log(np.expm1(1.0))
+    return np.tile(np.concatenate([np.zeros(width), levels]), (members, 1))
 
 
 class SoftmaxLoss(keras.losses.Loss):

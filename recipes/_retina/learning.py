@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache
 
-import keras
 import numpy as np
-from scipy.optimize import minimize_scalar
+from keras import ops
+from scipy.optimize import minimize, minimize_scalar
 
+from common.vision import gradients
 from common.vision.head import dealt
 from recipes._retina import heads, ordinal
 
-MEMBERS, STEPS, LEARNING_RATE = 10, 300, 0.5
-AT_ONCE = 50  # steps between two looks of Python
+MEMBERS, STEPS = 10, 200
 STRENGTHS = (3.0, 10.0, 30.0, 100.0)
 FOLDS, REPEATS = 5, 3
 UNKNOWN = -1
@@ -117,26 +118,20 @@ class Learner:
 
     Args:
         task: its photographs.
-        kind, members: see `heads.network`. One member alone counts each photograph once; of
-            several, each counts the photographs in other numbers.
-        steps: of Adam on all rows at once.
+        kind: one of `heads.KINDS`.
+        members: of the ensemble. One alone counts each photograph once; of several, each counts
+            the photographs in other numbers.
+        steps: of L-BFGS, at most.
+
+    Raises:
+        ValueError: an unknown kind.
     """
 
     def __init__(self, task: Task, kind: str = "questions", members: int = MEMBERS,
                  steps: int = STEPS):  # fmt: skip
+        if kind not in heads.KINDS:
+            raise ValueError(f"kind={kind!r} must be one of {', '.join(heads.KINDS)}.")
         self.task, self.kind, self.members, self.steps = task, kind, members, steps
-        # As wide as the span of all photographs may be, whatever rows it is trained on.
-        self.model = heads.network(len(task), kind, members, 1 / (2 * len(task)))
-        self.model.compile(
-            keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)),
-            loss={"grade": heads.OfMembers(heads.LOSSES[kind]()),
-                  "edema": heads.OfMembers(ordinal.CoralLoss())},
-            steps_per_execution=AT_ONCE,
-        )  # fmt: skip
-        self.model.optimizer.build(self.model.trainable_variables)
-        # The losses are convex, or nearly so: where one begins does not matter.
-        self.begin = [np.zeros_like(value) if value.ndim == 2 else value
-                      for value in self.model.get_weights()]  # fmt: skip
 
     def fit(self, rows: np.ndarray, strength: float = 30.0, seed: int = 0) -> Heads:
         """Train an ensemble.
@@ -150,7 +145,7 @@ class Learner:
         Raises:
             ValueError: no rows.
         """
-        task = self.task
+        task, members = self.task, self.members
         rows = np.asarray(rows)[task.trusted[rows]]
         if not len(rows):
             raise ValueError("rows holds no trusted photograph; give at least one.")
@@ -161,50 +156,63 @@ class Learner:
         scale = np.sqrt(strength / values.shape[1]) / spread
         left, singular, right = np.linalg.svd((values - mean) * scale, full_matrices=False)
         kept = singular > 1e-6 * singular[0]
-        inside = np.zeros((len(task), len(task)), np.float32)
+        # As wide as the span of all photographs may be: one program, whatever the rows.
+        width = len(task)
+        inside = np.zeros((width, width), np.float32)
         inside[rows, : kept.sum()] = left[:, kept] * singular[kept]
-        counts = np.zeros((len(task), self.members))
+        counts = np.zeros((members, len(task)), np.float32)
         random = np.random.default_rng(seed)
-        counts[rows] = random.poisson(1.0, (len(rows), self.members)) if self.members > 1 else 1
-        told = counts * (task.edema >= 0)[:, None]
-        labels = {"grade": np.column_stack([task.grades, counts]).astype(np.float32),
-                  "edema": np.column_stack([task.edema, told]).astype(np.float32)}  # fmt: skip
-        self.model.set_weights(self.begin)
-        for variable in self.model.optimizer.variables:
-            if variable is not self.model.optimizer.learning_rate:
-                variable.assign(keras.ops.zeros_like(variable))
-        self.model.fit(_Again(inside, labels, self.steps), epochs=1, verbose=0)
-        found = [_weights(layer) for layer in self.model.layers
-                 if layer.name.startswith("grade") and layer.weights]  # fmt: skip
-        found.append(_weights(self.model.get_layer("edema")))
-        kernel = np.concatenate([each for each, _ in found], axis=1)[: kept.sum()]
-        bias = np.concatenate([each for _, each in found])
+        counts[:, rows] = random.poisson(1.0, (members, len(rows))) if members > 1 else 1
+        edema = np.maximum(task.edema, 0)
+        given = (inside, task.grades.astype(np.float32), edema.astype(np.float32), counts,
+                 counts * (task.edema >= 0).astype(np.float32))  # fmt: skip
+        start = np.concatenate([heads.begin(self.kind, members, width),
+                                np.zeros((members, width + 1))], axis=1)  # fmt: skip
+
+        def total(flat):
+            losses, slopes = gradients.of(objective(self.kind), flat.reshape(start.shape), *given)
+            return losses.sum(dtype=np.float64), slopes.ravel().astype(np.float64)
+
+        found = minimize(total, start.ravel(), jac=True, method="L-BFGS-B",
+                         options={"maxiter": self.steps, "maxcor": 20}).x  # fmt: skip
+        grade, edema = np.split(found.reshape(start.shape), [-width - 1], axis=1)
+        kernel, bias, _ = map(ops.convert_to_numpy, heads.directions(self.kind, grade, width))
+        kernel = np.concatenate([*kernel, edema[:, :-1].T], axis=1)[: kept.sum()]
+        bias = np.concatenate([bias.ravel(), edema[:, -1]])
         unfolded = scale[:, None] * (right[kept].T @ kernel)
-        return Heads(self.kind, self.members, mean.astype(np.float32),
-                     unfolded.astype(np.float32), bias.astype(np.float32))  # fmt: skip
+        return Heads(self.kind, members, mean.astype(np.float32), unfolded.astype(np.float32),
+                     bias.astype(np.float32))  # fmt: skip
 
 
-class _Again(keras.utils.PyDataset):
-    """All rows at once, so many times: an epoch's overhead is paid once."""
+@cache
+def objective(kind: str) -> Callable:
+    """What an ensemble makes least: the members' losses and half the squares of their directions.
 
-    def __init__(self, features, labels, steps):
-        super().__init__()
-        self.batch, self.steps = (features, labels), steps
+    Returns:
+        (values [members, p] of `heads.directions`, then edema's direction and bias; features
+        [n, d]; grades [n]; edema [n], 0 or 1; how often each member counts the photograph's grade
+        [members, n], and its edema [members, n]) -> [members].
+    """
+    loss, binary = heads.LOSSES[kind](), ordinal.CoralLoss()
 
-    def __len__(self):
-        return self.steps
+    def losses(values, features, grades, edema, counts, told):
+        members, width = values.shape[0], features.shape[1]
+        kernel, bias, penalised = heads.directions(kind, values[:, : -width - 1], width)
+        direction = values[:, -width - 1 : -1]
+        answers = kernel.shape[2]
+        flat = ops.reshape(ops.transpose(kernel, (1, 0, 2)), (width, members * answers))
+        logits = ops.reshape(ops.matmul(features, flat), (-1, members, answers)) + bias[None]
+        swollen = ops.matmul(features, ops.transpose(direction)) + values[:, -1][None]
+        found = []
+        for labels, each in ((grades, logits), (edema, swollen[..., None])):
+            rows = ops.reshape(each, (-1, each.shape[2]))
+            every = loss if labels is grades else binary
+            found.append(ops.reshape(every.call(ops.repeat(labels, members), rows), (-1, members)))
+        both = ops.sum(found[0] * ops.transpose(counts) + found[1] * ops.transpose(told), axis=0)
+        squares = ops.sum(penalised**2, axis=1) + ops.sum(direction**2, axis=1)
+        return both + squares / 2
 
-    def __getitem__(self, step):
-        return self.batch
-
-
-def _weights(layer) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel [r, answers] and bias [answers] of a head of any kind."""
-    if isinstance(layer, ordinal.Thresholds):
-        direction = keras.ops.convert_to_numpy(layer.direction)
-        levels = keras.ops.convert_to_numpy(layer.thresholds())
-        return np.repeat(direction, len(levels), axis=1), -levels
-    return tuple(layer.get_weights())
+    return losses
 
 
 def cross_validate(

@@ -10,7 +10,7 @@ Three ways to respect the order, beside a plain softmax, which does not:
   42, 1980; section 2);
 * "regression": a number, cut into grades at points that are chosen on pictures that were held out.
 
-Heads and losses are `keras` and `keras.ops` alone.
+Losses are `keras` and `keras.ops` alone; the directions and thresholds are `heads.directions`.
 """
 
 from __future__ import annotations
@@ -20,70 +20,12 @@ import numpy as np
 from keras import ops
 from sklearn.metrics import cohen_kappa_score
 
-HEADS = ("coral", "cumulative", "regression", "softmax")
-
-
-@keras.saving.register_keras_serializable(package="retina")
-class Thresholds(keras.layers.Layer):
-    """One direction and K - 1 biases: features [n, d] -> logits [n, K - 1] of "above grade k".
-
-    Args:
-        classes: K, at least 2.
-        ordered: whether the thresholds are kept in order by their form (the increments are
-            softplus of a weight); without, as in CORAL, training brings them into order.
-        kernel_regularizer: of the direction, as in `keras.layers.Dense`.
-
-    Raises:
-        ValueError: fewer than two classes.
-    """
-
-    def __init__(self, classes: int, ordered: bool = False, kernel_regularizer=None, **keywords):
-        if not (isinstance(classes, int) and classes >= 2):
-            raise ValueError(f"classes={classes!r}: write a whole number of at least 2.")
-        super().__init__(**keywords)
-        self.classes, self.ordered = classes, ordered
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-
-    def build(self, input_shape):
-        self.direction = self.add_weight(
-            shape=(input_shape[-1], 1), initializer="glorot_uniform", name="direction",
-            regularizer=self.kernel_regularizer,
-        )  # fmt: skip
-        # Thresholds a unit apart, around 0.
-        first = (self.classes - 2) / 2
-        begin = [-first] + [float(np.log(np.expm1(1.0)))] * (self.classes - 2)
-        if not self.ordered:
-            begin = np.arange(self.classes - 1) - first
-        values = np.asarray(begin, "float32")
-        self.levels = self.add_weight(
-            shape=(self.classes - 1,), name="levels",
-            initializer=lambda shape, dtype=None: ops.convert_to_tensor(values, dtype=dtype),
-        )  # fmt: skip
-
-    def thresholds(self):
-        """float [K - 1], ascending where `ordered`."""
-        if not self.ordered:
-            return self.levels
-        steps = ops.concatenate([self.levels[:1], ops.softplus(self.levels[1:])])
-        return ops.cumsum(steps)
-
-    def call(self, features):
-        return ops.matmul(features, self.direction) - self.thresholds()
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], self.classes - 1)
-
-    def get_config(self):
-        own = {"classes": self.classes, "ordered": self.ordered,
-               "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer)}
-        return {**super().get_config(), **own}  # fmt: skip
-
 
 @keras.saving.register_keras_serializable(package="retina")
 class CoralLoss(keras.losses.Loss):
     """Cross-entropy summed over the K - 1 questions (Cao et al. 2020, equation 4).
 
-    Labels int [n] and logits float [n, K - 1] of `Thresholds` go in.
+    Labels int [n] and logits float [n, K - 1] of "above grade k" go in.
     """
 
     def call(self, labels, logits):
@@ -100,7 +42,7 @@ class CumulativeLoss(keras.losses.Loss):
     """-log of the probability of the grade itself (McCullagh 1980).
 
     P(y = k) = sigmoid(z_k) - sigmoid(z_(k+1)), with z_0 infinite and z_K minus infinite. Labels
-    int [n] and logits float [n, K - 1] of `Thresholds` with ordered ones go in.
+    int [n] and logits float [n, K - 1] that fall with k go in.
     """
 
     def call(self, labels, logits):

@@ -16,7 +16,7 @@ def task(count=120, width=300, seed=0, unknown=0.2):
     features[:, :40] += 2 * random.normal(size=(count, 1))
     severity = features[:, :40].mean(axis=1) + random.normal(0, 0.3, count)
     grades = np.searchsorted(np.quantile(severity, [0.35, 0.45, 0.7, 0.85]), severity)
-    edema = (features[:, 20:60].mean(axis=1) > 0).astype(int)
+    edema = (features[:, width // 15 : width // 5 + 1].mean(axis=1) > 0).astype(int)
     edema[random.random(count) < unknown] = -1
     return Task(features, grades, edema, np.arange(count), np.ones(count, bool))
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
 from recipes._retina import heads, learning
@@ -30,6 +31,23 @@ def test_one_member_is_a_logistic_regression_for_each_question(whole):
     other = LogisticRegression(C=strength, max_iter=5000, tol=1e-8)
     other.fit(scaled[known], whole.edema[known])
     np.testing.assert_allclose(edema, other.predict_proba(scaled)[:, 1], atol=0.02)
+
+
+def test_cumulative_logits_are_the_proportional_odds_model():
+    """Against the likelihood as McCullagh writes it, made largest without a gradient."""
+    few = task(count=80, width=3, unknown=0)
+    found = Learner(few, "cumulative", 1, 500).fit(np.arange(80), 3.0)
+    values = few.features.astype(float)
+    scaled = np.sqrt(3.0 / 3) * (values - values.mean(0)) / values.std(0)
+
+    def surprise(flat):
+        over = 1 / (1 + np.exp(np.sort(flat[3:]) - (scaled @ flat[:3])[:, None]))
+        shares = heads.grades(over)[np.arange(80), few.grades]
+        return -np.log(np.maximum(shares, 1e-12)).sum() + (flat[:3] ** 2).sum() / 2
+
+    best = minimize(surprise, np.r_[np.zeros(3), -1.5, -0.5, 0.5, 1.5], method="BFGS").x
+    wanted = (scaled @ best[:3])[:, None] - np.sort(best[3:])
+    np.testing.assert_allclose(found.logits(few.features)[0][:, 0], wanted, atol=0.02)
 
 
 @pytest.mark.parametrize("kind", heads.KINDS)
@@ -112,4 +130,4 @@ def test_temperature_keeps_the_order():
 
 def test_unknown_kinds():
     with pytest.raises(ValueError, match="kind='ordinal' must be one of questions"):
-        heads.network(3, "ordinal", 1, 0.1)
+        Learner(task(), "ordinal")

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from common.vision import gradients
 from recipes._retina import heads, ordinal
 
 RANDOM = np.random.default_rng(0)
@@ -42,41 +43,28 @@ def test_probabilities():
     assert (crossed >= 0).all() and crossed[0, 1] == 0
 
 
-@pytest.mark.parametrize("classes", [2, 5])
-def test_ordered_thresholds_stay_in_order(classes):
-    layer = ordinal.Thresholds(classes, ordered=True)
-    layer.build((None, 3))
-    begin = values(layer.thresholds())
-    np.testing.assert_allclose(begin, np.arange(classes - 1) - (classes - 2) / 2, atol=1e-6)
-    layer.levels.assign(RANDOM.normal(0, 5, classes - 1))
-    assert (np.diff(values(layer.thresholds())) > 0).all() and layer(np.zeros((4, 3))).shape == (
-        4, classes - 1)  # fmt: skip
+@pytest.mark.parametrize("kind", ["coral", "cumulative"])
+def test_thresholds_begin_a_unit_apart(kind):
+    kernel, bias, penalised = heads.directions(kind, heads.begin(kind, 2, 3), 3)
+    assert values(kernel).shape == (2, 3, 4) and not values(penalised).any()
+    np.testing.assert_allclose(values(bias), -np.tile(np.arange(4) - 1.5, (2, 1)), atol=1e-6)
 
 
-@pytest.mark.parametrize("ordered, loss", [
-    (False, ordinal.CoralLoss()), (True, ordinal.CumulativeLoss())])  # fmt: skip
-def test_grades_are_learned_and_the_model_is_saved(ordered, loss, tmp_path):
-    features = RANDOM.normal(size=(400, 3)).astype("float32")
-    truth = features @ np.array([1.0, -0.5, 0.2]) + RANDOM.normal(0, 0.2, 400)
-    grades = np.searchsorted([-1, 0, 0.5, 1.5], truth)
-    keras.utils.set_random_seed(0)
-    inputs = keras.Input((3,))
-    model = keras.Model(inputs, ordinal.Thresholds(5, ordered)(inputs))
-    model.compile(keras.optimizers.Adam(0.05), loss)
-    model.fit(features, grades, batch_size=50, epochs=25, verbose=0)
-    answers = heads.grades(heads.above("coral", model.predict(features, verbose=0))).argmax(axis=1)
-    assert ordinal.kappa(grades, answers) > 0.9
-    model.save(tmp_path / "grades.keras")
-    again = keras.saving.load_model(tmp_path / "grades.keras")
-    np.testing.assert_allclose(again.predict(features, verbose=0),
-                               model.predict(features, verbose=0), atol=1e-5)  # fmt: skip
+def test_cumulative_thresholds_stay_in_order():
+    start = heads.begin("cumulative", 50, 3) + RANDOM.normal(0, 5, (50, 7))
+    kernel, bias, _ = heads.directions("cumulative", start, 3)
+    assert (np.diff(values(bias), axis=1) < 0).all()
+    assert (np.ptp(values(kernel), axis=2) == 0).all()  # one direction for all
 
 
 def test_extreme_logits_have_a_finite_loss_and_gradient():
     extreme = np.array([[60.0, 59.9, -80, -90]], "float32")
     for loss in (ordinal.CoralLoss(), ordinal.CumulativeLoss()):
-        for grade in range(5):
-            assert np.isfinite(values(loss(np.array([grade]), extreme)))
+        def of_logits(logits, grades, loss=loss):
+            return loss.call(grades, logits)
+
+        found, slopes = gradients.of(of_logits, np.repeat(extreme, 5, axis=0), np.arange(5))
+        assert np.isfinite(found).all() and np.isfinite(slopes).all()
 
 
 def test_cut_points_find_the_true_ones_and_beat_rounding():
@@ -105,8 +93,3 @@ def test_kappa():
 def test_wrong_scores(scores):
     with pytest.raises(ValueError, match="at least two of them different"):
         ordinal.cut_points(scores, GRADES, 5)
-
-
-def test_wrong_classes():
-    with pytest.raises(ValueError, match="classes=1"):
-        ordinal.Thresholds(1)
