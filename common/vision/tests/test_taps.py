@@ -22,8 +22,8 @@ def pictures():
 def test_pooled_features_are_means_and_mean_squares_of_the_maps(taps, pictures):
     maps = [keras.ops.convert_to_numpy(each) for each in taps.maps(pictures.astype(np.float32))]
     assert [each.shape[1] for each in maps] == [12, 6, 6]
-    wanted = np.concatenate([pooled for each in maps
-                             for pooled in (each.mean((1, 2)), (each**2).mean((1, 2)))], 1)  # fmt: skip
+    both = [pooled for each in maps for pooled in (each.mean((1, 2)), (each**2).mean((1, 2)))]
+    wanted = np.concatenate(both, axis=1)
     found = taps.compute(pictures, batch=2)
     assert found.shape == (3, 4, taps.width) == (3, 4, wanted.shape[1])
     np.testing.assert_allclose(found[:, 0], wanted, atol=1e-4)

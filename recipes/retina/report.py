@@ -1,0 +1,215 @@
+"""What a run found, in numbers and words: the evaluation cells of the notebook.
+
+Training photographs are judged by heads that had not seen them (`learning.Judged`), test ones by
+the finished network; both say seven probabilities, as `grader.Grader.network` gives them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import Ridge
+from sklearn.metrics import f1_score
+from sklearn.preprocessing import StandardScaler
+
+from common import metrics, screening
+from common.metrics import Interval
+from common.records import record
+from common.screening import OperatingPoint
+from common.vision import baselines
+from common.vision.head import dealt
+from recipes.retina import heads, learning, ordinal
+from recipes.retina.data import EDEMA, GRADES, REFERABLE, Eyes
+from recipes.retina.learning import Judged, Task
+
+OURS, MOST = "ours", "the commonest grade"
+CROSS_VALIDATED = ", cross-validated"
+REGRESSION = "regression, cut"
+
+
+def task_of(rows: pd.DataFrame, features: np.ndarray) -> Task:
+    """What the heads learn from: rows of `Eyes.part` and features [n, views, d] or [n, d]."""
+    values = features.mean(axis=1) if features.ndim == 3 else features
+    return Task(values, rows["grade"].to_numpy(), edema_of(rows), rows["group"].to_numpy(),
+                ~rows["doubtful"].to_numpy(bool))  # fmt: skip
+
+
+def edema_of(rows: pd.DataFrame) -> np.ndarray:
+    """Referable macular edema, int [n]: 1, 0, or -1 where it is not known."""
+    risk = rows["dme_risk"].to_numpy()
+    return np.where(risk < 0, -1, (risk >= EDEMA).astype(int))
+
+
+def answers_of(judged: Judged) -> np.ndarray:
+    """The seven probabilities of every training photograph, held out, float [n, 7]."""
+    over = heads.tempered(judged.above, judged.temperature)
+    edema = heads.tempered(judged.edema, judged.edema_temperature)
+    return np.column_stack([heads.grades(over), over[:, REFERABLE - 1], edema])
+
+
+def thresholds(rows: pd.DataFrame, answers: np.ndarray, sensitivity: float, specificity: float
+               ) -> dict[str, float]:  # fmt: skip
+    """Two operating points for referral, chosen on held-out training photographs.
+
+    Args:
+        rows, answers: of the training part, see `answers_of`.
+        sensitivity: that "sensitive" must reach. specificity: that "specific" must reach.
+
+    Raises:
+        ValueError: a rate that cannot be reached, see `screening.choose`.
+    """
+    ill, score = rows["grade"].to_numpy() >= REFERABLE, answers[:, len(GRADES)]
+    return {"sensitive": screening.choose(ill, score, sensitivity=sensitivity),
+            "specific": screening.choose(ill, score, specificity=specificity)}  # fmt: skip
+
+
+def points(rows: pd.DataFrame, answers: np.ndarray, chosen: Mapping[str, float],
+           prevalence: float | None) -> dict[str, OperatingPoint]:  # fmt: skip
+    """What the thresholds do to other photographs."""
+    ill = rows["grade"].to_numpy() >= REFERABLE
+    return {name: screening.measure(ill, answers[:, len(GRADES)], threshold, prevalence)
+            for name, threshold in chosen.items()}  # fmt: skip
+
+
+def measure(name: str, variant: str, rows: pd.DataFrame, answers: np.ndarray, seeds: list[int],
+            held_out: bool = False) -> list[dict]:  # fmt: skip
+    """Kappa, accuracy, F-score, areas and calibration of some photographs, as records.
+
+    Kappa, F-score and calibration error have bootstrap intervals over patients (or photographs,
+    where patients are not known), areas DeLong's.
+
+    Args:
+        name: of the data. variant: of the model.
+        rows, answers: of the photographs.
+        held_out: whether they are training photographs, judged by cross-validation.
+    """
+    grade, group = rows["grade"].to_numpy(), rows["group"].to_numpy()
+    guess = answers[:, : len(GRADES)].argmax(axis=1)
+    ill, edema = grade >= REFERABLE, edema_of(rows)
+    found: dict[str, Interval] = {
+        "quadratic kappa": _over(group, ordinal.kappa, grade, guess),
+        "accuracy": _over(group, lambda a, b: np.mean(a == b), grade, guess),
+        "macro F-score": _over(group, _macro_f, grade, guess),
+        "AUC of referable": screening.auc(ill, answers[:, len(GRADES)]),
+    }
+    known = edema >= 0
+    if len(np.unique(edema[known])) == 2:
+        found["AUC of macular edema"] = screening.auc(edema[known] == 1, answers[known, -1])
+    calibration = _over(group, metrics.expected_calibration_error, ill.astype(int),
+                        both(answers[:, len(GRADES)]))  # fmt: skip
+    # The bootstrap of an error that cannot be negative lies above it.
+    found["calibration error of referable"] = calibration.model_copy(update={
+        "low": min(calibration.low, calibration.value),
+        "high": max(calibration.high, calibration.value)})  # fmt: skip
+    suffix = CROSS_VALIDATED if held_out else ""
+    return [record(name, variant, metric + suffix, each, seeds) for metric, each in found.items()]
+
+
+def measure_points(name: str, found: Mapping[str, OperatingPoint], seeds: list[int]
+                   ) -> list[dict]:  # fmt: skip
+    """Sensitivity and specificity at each operating point, with exact intervals."""
+    rates = ("sensitivity", "specificity")
+    return [record(name, f"{OURS}, {which} point", rate, getattr(point, rate), seeds)
+            for which, point in found.items() for rate in rates]  # fmt: skip
+
+
+def _macro_f(grades: np.ndarray, guesses: np.ndarray) -> float:
+    return f1_score(grades, guesses, average="macro", zero_division=0)
+
+
+def both(shares: np.ndarray) -> np.ndarray:
+    return np.column_stack([1 - shares, shares])
+
+
+def _over(groups: np.ndarray, function, *arrays) -> Interval:
+    several = len(np.unique(groups)) < len(groups)
+    return metrics.bootstrap(function, *arrays, groups=groups if several else None, n=1000)
+
+
+def compare_kinds(task: Task, kinds: Sequence[str] = heads.KINDS, seed: int = 0, log=print,
+                  **settings) -> pd.DataFrame:  # fmt: skip
+    """Ways of asking for the grade, each judged by the same cross-validation.
+
+    "regression, cut" is ridge regression on the number of the grade, cut where kappa is highest.
+
+    Args:
+        settings: of `learning.cross_validate`.
+
+    Returns:
+        By kind: "kappa", "accuracy", "AUC of referable", and "strength".
+    """
+    table = {}
+    for kind in kinds:
+        judged = learning.cross_validate(task, kind, seed=seed, **settings)
+        guess = judged.grades.argmax(axis=1)
+        table[kind] = _scores(task, guess, judged.above[:, REFERABLE - 1], judged.strength)
+        if log:
+            log(f"{kind}: kappa {table[kind][0]:.3f}, accuracy {table[kind][1]:.3f}, held out")
+    numbers = np.zeros(len(task))
+    for train, test in dealt(task.grades, task.groups, learning.FOLDS, seed):
+        train = train[task.trusted[train]]
+        scale = StandardScaler().fit(task.features[train])
+        ridge = Ridge(alpha=task.features.shape[1] / 10.0)
+        ridge.fit(scale.transform(task.features[train]), task.grades[train])
+        numbers[test] = ridge.predict(scale.transform(task.features[test]))
+    guess = np.zeros(len(task), int)
+    for train, test in dealt(task.grades, task.groups, learning.FOLDS, seed):
+        cuts = ordinal.cut_points(numbers[train], task.grades[train], heads.CLASSES)
+        guess[test] = ordinal.cut(numbers[test], cuts)
+    table[REGRESSION] = _scores(task, guess, numbers, 10.0)
+    columns = ["kappa", "accuracy", "AUC of referable", "strength"]
+    return pd.DataFrame.from_dict(table, orient="index", columns=columns).rename_axis("kind")
+
+
+def _scores(task: Task, guess: np.ndarray, suspicion: np.ndarray, strength: float) -> tuple:
+    area = screening.auc(task.grades >= REFERABLE, suspicion).value
+    return (ordinal.kappa(task.grades, guess), float(np.mean(guess == task.grades)), area,
+            strength)  # fmt: skip
+
+
+def learning_curve(task: Task, tested: np.ndarray, rows: pd.DataFrame, strength: float,
+                   sizes: Sequence[int] = (40, 80, 160, 320), draws: int = 3, **settings
+                   ) -> pd.DataFrame:  # fmt: skip
+    """Figures on the test part of heads that learned from fewer patients: mean, least, most.
+
+    Args:
+        task: of the training part. tested: features [m, d] of the test part. rows: of it.
+        sizes: photographs to learn from; those that are too many are left out.
+        draws: of each size. settings: of `learning.Learner`.
+
+    Returns:
+        "photographs", then "kappa" and "AUC of referable", each with " least" and " most".
+    """
+    learner, found = learning.Learner(task, **settings), []
+    grade = rows["grade"].to_numpy()
+    everything = int(task.trusted.sum())
+    for size in [*(size for size in sizes if size < 0.8 * everything), everything]:
+        scores = []
+        for draw in range(draws if size < everything else 1):
+            random = np.random.default_rng([draw, size])
+            order = random.permutation(np.unique(task.groups))
+            rank = np.argsort(order)[np.searchsorted(np.sort(order), task.groups)]
+            chosen = np.argsort(rank, kind="stable")
+            chosen = chosen[task.trusted[chosen]][:size]
+            over, _ = learner.fit(chosen, strength, draw).above(tested)
+            guess = heads.grades(over).argmax(axis=1)
+            area = screening.auc(grade >= REFERABLE, over[:, REFERABLE - 1]).value
+            scores.append((ordinal.kappa(grade, guess), area))
+        columns = [(np.mean(each), min(each), max(each)) for each in zip(*scores, strict=True)]
+        found.append((size, *columns[0], *columns[1]))
+    names = [f"{what}{which}" for what in ("kappa", "AUC of referable")
+             for which in ("", " least", " most")]  # fmt: skip
+    return pd.DataFrame(found, columns=["photographs", *names])
+
+
+def measure_baselines(eyes: Eyes, seeds: list[int]) -> list[dict]:
+    """Kappa and accuracy on the test part of what would be embarrassing to lose to."""
+    train, test = eyes.part("train"), eyes.part("test")
+    grades, truth, group = train["grade"].to_numpy(), test["grade"].to_numpy(), test["group"]
+    found = baselines.predictions(train["path"], grades, test["path"])
+    found[MOST] = np.full(len(test), np.bincount(grades).argmax())
+    figures = {"quadratic kappa": ordinal.kappa, "accuracy": lambda a, b: np.mean(a == b)}
+    return [record(eyes.name, name, metric, _over(group.to_numpy(), function, truth, guess), seeds)
+            for name, guess in found.items() for metric, function in figures.items()]  # fmt: skip
