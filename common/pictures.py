@@ -71,6 +71,23 @@ def bytes_of(path: Path) -> bytes:
     return data
 
 
+def is_dicom(path: Path) -> bool:
+    """Whether a file has DICOM's mark, whatever its name; not one that cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def unwanted(path: Path) -> str:
+    """Why a file whose name is not that of a picture is left out, in words."""
+    if is_dicom(path):
+        return ("is a DICOM file, which tells of its patient; python -m common.undicom FOLDER OUT "
+                "makes pictures that do not")  # fmt: skip
+    return "is no picture by its name"
+
+
 def require_size(path: str | Path, height: int, width: int, smallest: int) -> None:
     """Refuse a picture whose shorter side is below `smallest` pixels.
 
@@ -186,7 +203,7 @@ def listed(folder: str | Path, report: Report | None = None, smallest: int = 1) 
             continue
         try:
             if path.suffix.lower() not in SUFFIXES:
-                raise DataError(f"{path} is no picture by its name.")
+                raise DataError(f"{path} {unwanted(path)}.")
             read(path, smallest=smallest)
             found.append(path)
         except DataError as error:

@@ -140,7 +140,7 @@ def _files(folder: Path, report: Report) -> list[Path]:
         if path.suffix.lower() in pictures.SUFFIXES:
             found.append(path)
         else:
-            report.add("no picture", "is no picture by its name", file=path)
+            report.add("no picture", pictures.unwanted(path), file=path)
     return found
 
 

@@ -21,7 +21,7 @@ from common.vision.head import dealt
 from recipes.retina import heads, ordinal
 
 MEMBERS, STEPS = 10, 200
-STRENGTHS = (3.0, 10.0, 30.0, 100.0)
+STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
 FOLDS, REPEATS = 5, 3
 UNKNOWN = -1
 

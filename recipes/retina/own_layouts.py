@@ -143,7 +143,7 @@ def of_folders(folder: Path, report: Report) -> pd.DataFrame:
             if path.suffix.lower() in pictures.SUFFIXES:
                 found.add(Path, None, 0, str(path), inside.name, split=part)
             else:
-                report.add("no picture", "is no picture by its name", file=path)
+                report.add("no picture", pictures.unwanted(path), file=path)
     return found.frame()
 
 

@@ -44,8 +44,16 @@ def edema_of(rows: pd.DataFrame) -> np.ndarray:
 
 def answers_of(judged: Judged) -> np.ndarray:
     """The seven probabilities of every training photograph, held out, float [n, 7]."""
-    over = heads.tempered(judged.above, judged.temperature)
-    edema = heads.tempered(judged.edema, judged.edema_temperature)
+    return _answers(heads.tempered(judged.above, judged.temperature),
+                    heads.tempered(judged.edema, judged.edema_temperature))  # fmt: skip
+
+
+def answers_by(trained: learning.Heads, features: np.ndarray) -> np.ndarray:
+    """The same of trained heads, of features [n, views, d]."""
+    return _answers(*trained.above(features.mean(axis=1)))
+
+
+def _answers(over: np.ndarray, edema: np.ndarray) -> np.ndarray:
     return np.column_stack([heads.grades(over), over[:, REFERABLE - 1], edema])
 
 
@@ -202,6 +210,20 @@ def learning_curve(task: Task, tested: np.ndarray, rows: pd.DataFrame, strength:
     names = [f"{what}{which}" for what in ("kappa", "AUC of referable")
              for which in ("", " least", " most")]  # fmt: skip
     return pd.DataFrame(found, columns=["photographs", *names])
+
+
+def measure_curve(name: str, curve: pd.DataFrame, seeds: list[int]) -> list[dict]:
+    """The figures of `learning_curve` as records; their interval is from the least to the most."""
+    records = []
+    for row in curve.to_dict("records"):
+        for metric in ("kappa", "AUC of referable"):
+            found = Interval(value=row[metric], low=row[f"{metric} least"],
+                             high=row[f"{metric} most"], n=int(row["photographs"]),
+                             method="least and most of the draws")  # fmt: skip
+            full = "quadratic kappa" if metric == "kappa" else metric
+            variant = f"{OURS}, {row['photographs']:.0f} photographs"
+            records.append(record(name, variant, full, found, seeds))
+    return records
 
 
 def measure_baselines(eyes: Eyes, seeds: list[int]) -> list[dict]:

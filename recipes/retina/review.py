@@ -31,6 +31,9 @@ from recipes.retina.tuning import Tuned
 
 NOTHING = Interval(value=np.nan, low=np.nan, high=np.nan, n=0, method="")
 REFERABLE_COLUMN = len(GRADES)  # of a network's answers
+# Of each distortion, those that a person sees; in the units of `distort`.
+LEVELS = {"size": (256, 128, 64), "blur": (1, 2, 4), "jpeg": (60, 20, 5),
+          "colour": (-40, -20, 20, 40)}  # fmt: skip
 # Area under the curve of the paper's abstract, for scale: other photographs, and 128,175 of them.
 PAPER = {"Gulshan et al. 2016, EyePACS-1": 0.991}
 
@@ -54,9 +57,11 @@ def subgroups(rows: pd.DataFrame, answers: np.ndarray, threshold: float, also: S
                                       answers[:, REFERABLE_COLUMN], threshold, groups)
 
 
-def ladder(grader: Grader, rows: pd.DataFrame, names: Sequence[str] = tuple(distort.DISTORTIONS),
-           levels: dict | None = None, log=print) -> pd.DataFrame:  # fmt: skip
+def ladder(grader: Grader, rows: pd.DataFrame, levels: dict = LEVELS, log=print) -> pd.DataFrame:
     """How referral falls as photographs get worse before they are prepared.
+
+    Args:
+        levels: by the name of the distortion, see `distort.ladder`.
 
     Returns:
         As `distort.ladder`: "AUC of referable" and "kappa" over the photographs in which a disc is
@@ -90,7 +95,7 @@ def ladder(grader: Grader, rows: pd.DataFrame, names: Sequence[str] = tuple(dist
         return {"AUC of referable": area, "kappa": kappa,
                 "refused": wilson(refused, len(pictures))}  # fmt: skip
 
-    return distort.ladder(score, originals, names, levels, keep_black=True, log=log)
+    return distort.ladder(score, originals, tuple(levels), levels, keep_black=True, log=log)
 
 
 def surest(rows: pd.DataFrame, answers: np.ndarray, most: int = 6) -> np.ndarray:

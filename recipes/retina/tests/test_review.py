@@ -58,7 +58,7 @@ def test_subgroups_are_those_that_are_known(eyes, answers):
 
 
 def test_worse_photographs_are_refused_more_often(eyes, grader):
-    table = review.ladder(grader, eyes.part("test"), ("light",), {"light": (1, 0.1, 0)}, log=None)
+    table = review.ladder(grader, eyes.part("test"), {"light": (1, 0.1, 0)}, log=None)
     refused = table["refused"].tolist()
     assert refused[0] < 0.1 < 0.5 < refused[1] <= refused[2] == 1
     assert np.isfinite(table["AUC of referable"].iloc[0])
