@@ -45,6 +45,7 @@ reproduce: install  ## every number of the result tables (hours; resumable)
 	$(RUN) -m recipes.neural_style.reproduce
 	$(RUN) -m recipes.transfer.reproduce
 	$(RUN) -m recipes.transfer.reproduce_alexnet
+	$(RUN) -m recipes.retina.reproduce
 	$(RUN) -m ci.results_table
 
 benchmark: install  ## speed against named references

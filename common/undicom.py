@@ -59,7 +59,7 @@ def convert(source: Path, target: Path) -> str:
             continue
         with files.whole(picture) as aside:
             Image.fromarray(pixels).save(aside)
-        made, told = made + 1, told + (BURNED in dropped)
+        made, told = made + 1, told + any(each.startswith(BURNED) for each in dropped)
         rows.append((name, picture.relative_to(target), "; ".join(dropped), ""))
     if not made:
         why = f" {rows[0][0]}: {rows[0][3]}" if rows else " It holds no DICOM file."
