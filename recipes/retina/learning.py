@@ -21,7 +21,7 @@ from common.vision.head import dealt
 from recipes.retina import heads, ordinal
 
 MEMBERS, STEPS = 10, 200
-STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
+STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 FOLDS, REPEATS = 5, 3
 UNKNOWN = -1
 
@@ -98,7 +98,7 @@ class Judged:
         above: float [n, K - 1], the mean over the repeats, not tempered. edema: float [n].
         temperature, edema_temperature: that make them probabilities, chosen on these.
         strength: of the heads.
-        losses: mean log loss of the grades at each strength that was tried.
+        scores: `ranked_score` of the grades at each strength that was tried.
     """
 
     above: np.ndarray
@@ -106,7 +106,7 @@ class Judged:
     temperature: float
     edema_temperature: float
     strength: float
-    losses: dict[float, float] = field(default_factory=dict)
+    scores: dict[float, float] = field(default_factory=dict)
 
     @property
     def grades(self) -> np.ndarray:
@@ -246,31 +246,46 @@ def cross_validate(
         return over, edema
 
     first = {strength: once(strength, 0) for strength in strengths}
-    losses = {strength: log_loss(over, task.grades)
-              for strength, (over, _) in first.items()}  # fmt: skip
-    best = min(losses, key=losses.get)
+    scores = {strength: ranked_score(judged(*answers, task, strength).grades, task.grades)
+              for strength, answers in first.items()}  # fmt: skip
+    best = min(scores, key=scores.get)
     if log and len(strengths) > 1:
-        for strength, loss in losses.items():
-            log(f"strength {strength:g}: log loss {loss:.4f}, held out")
+        for strength, score in scores.items():
+            log(f"strength {strength:g}: ranked probability score {score:.4f}, held out")
     rounds = [first[best], *(once(best, number) for number in range(1, repeats))]
     over, edema = (np.mean(each, axis=0) for each in zip(*rounds, strict=True))
-    return judged(over, edema, task, best, losses)
+    return judged(over, edema, task, best, scores)
 
 
 def judged(over: np.ndarray, edema: np.ndarray, task: Task, strength: float,
-           losses: dict[float, float] | None = None) -> Judged:  # fmt: skip
+           scores: dict[float, float] | None = None) -> Judged:  # fmt: skip
     """Answers about photographs that were held out, with the temperatures that suit them best.
 
     Args:
         over: float [n, K - 1]. edema: float [n]. task: of the same photographs.
-        strength, losses: see `Judged`.
+        strength, scores: see `Judged`.
     """
     known = task.edema >= 0
     heat = _temperature(lambda t: log_loss(over, task.grades, t))
     warm = 1.0
     if known.any():
         warm = _temperature(lambda t: _binary_loss(edema[known], task.edema[known], t))
-    return Judged(over, edema, heat, warm, strength, losses or {})
+    return Judged(over, edema, heat, warm, strength, scores or {})
+
+
+def ranked_score(shares: np.ndarray, grades: np.ndarray) -> float:
+    """Mean ranked probability score, 0 for sure and right; an error counts by how far off it is.
+
+    The squares of (probability of "above grade k" - whether it is), summed over k (E. Epstein, "A
+    Scoring System for Probability Forecasts of Ranked Categories", J. Appl. Meteorology 8, 1969).
+    It is least, on average, for honest probabilities, as log loss is, and near to kappa.
+
+    Args:
+        shares: probability of each grade, float [n, K]. grades: int [n].
+    """
+    over = 1 - np.cumsum(shares, axis=1)[:, :-1]
+    above = grades[:, None] > np.arange(over.shape[1])
+    return float(np.mean(np.sum((over - above) ** 2, axis=1)))
 
 
 def log_loss(over: np.ndarray, grades: np.ndarray, temperature: float = 1.0) -> float:

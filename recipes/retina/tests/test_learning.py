@@ -113,12 +113,21 @@ def test_nobody_is_judged_by_heads_that_have_seen_a_twin():
     assert right[0] < 0.35 and right[1] > 0.5
 
 
-def test_the_strength_with_the_least_loss_is_taken(whole):
+def test_the_strength_with_the_least_score_is_taken(whole):
     said = []
     found = learning.cross_validate(whole, strengths=(0.01, 3.0), members=1, repeats=1, folds=3,
                                     steps=150, log=said.append)  # fmt: skip
-    assert found.strength == min(found.losses, key=found.losses.get) == 3.0 and len(said) == 2
+    assert found.strength == min(found.scores, key=found.scores.get) == 3.0 and len(said) == 2
     assert 0.2 <= found.temperature <= 5 and found.above.shape == (len(whole), 4)
+
+
+def test_ranked_score_counts_how_far_off_an_error_is():
+    sure = np.eye(5)[[0, 1, 3]]
+    assert learning.ranked_score(sure, np.array([0, 1, 3])) == 0
+    assert learning.ranked_score(sure, np.array([1, 2, 4])) == pytest.approx(1)
+    assert learning.ranked_score(sure, np.array([2, 3, 1])) == pytest.approx(2)
+    even = np.full((1, 5), 0.2)  # (0.8 - 1)**2 + (0.6 - 1)**2 + 0.4**2 + 0.2**2
+    assert learning.ranked_score(even, np.array([2])) == pytest.approx(0.4)
 
 
 def test_temperature_keeps_the_order():
