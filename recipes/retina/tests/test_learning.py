@@ -58,7 +58,7 @@ def test_every_kind_learns_and_its_answers_add_up(whole, kind):
     shares = heads.grades(over)
     np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-6)
     assert (shares.argmax(axis=1) == whole.grades).mean() > 0.6 and 0 < edema.min()
-    with_layer = np.asarray(layered(found)(whole.features))
+    with_layer = keras.ops.convert_to_numpy(layered(found)(whole.features))
     np.testing.assert_allclose(with_layer[:, :5], shares, atol=1e-4)
     np.testing.assert_allclose(with_layer[:, 5], over[:, 1], atol=1e-4)
     np.testing.assert_allclose(with_layer[:, 6], edema, atol=1e-4)

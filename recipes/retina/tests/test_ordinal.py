@@ -51,7 +51,7 @@ def test_thresholds_begin_a_unit_apart(kind):
 
 
 def test_cumulative_thresholds_stay_in_order():
-    start = heads.begin("cumulative", 50, 3) + RANDOM.normal(0, 5, (50, 7))
+    start = heads.begin("cumulative", 50, 3) + np.random.default_rng(1).normal(0, 2, (50, 7))
     kernel, bias, _ = heads.directions("cumulative", start, 3)
     assert (np.diff(values(bias), axis=1) < 0).all()
     assert (np.ptp(values(kernel), axis=2) == 0).all()  # one direction for all
