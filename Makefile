@@ -53,6 +53,7 @@ benchmark: install  ## speed against named references
 	$(RUN) -m ci.benchmarks.wide_deep
 	$(RUN) -m ci.benchmarks.neural_style
 	$(RUN) -m ci.benchmarks.transfer
+	$(RUN) -m ci.benchmarks.medical
 
 lint: install  ## notebooks and code
 	$(RUN) -m ci.lint

@@ -8,6 +8,7 @@ import pytest
 from ci import benchmarks
 
 SMALL = {
+    "medical": ["--photographs", "4", "--size", "64", "--camera", "600", "--repetitions", "1"],
     "neural_style": ["--sizes", "64", "--repetitions", "1", "--steps", "1", "--loss-steps", "2",
                      "--last-block", "1"],
     "text_cnn": ["--data", "sample", "--limit", "400", "--repetitions", "1", "--epochs", "2"],
