@@ -9,13 +9,12 @@ import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from common import datasets, files, pictures, privacy
+from common import datasets, doors, files, pictures, privacy
 from common.card import DataCard
 from common.table import read_table
 from common.validation import DataError, Report
@@ -144,15 +143,8 @@ def load(
         source, name, entry = datasets.load(data), str(data), datasets.entry(data)
         licence, citation = entry.licence, entry.citation.strip()
     else:
-        source, own = Path(data).expanduser(), True
-        if not source.exists():
-            near = get_close_matches(str(data).lower(), ["sample", *PUBLISHED], n=1, cutoff=0.5)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise DataError(
-                f"DATA={str(data)!r} is no data set and no path.{hint} The three doors: 'sample' "
-                f"(synthetic, no network); a published set ({', '.join(PUBLISHED)}); a folder of "
-                f"graded photographs or a table of paths and grades. {layouts.known()}"
-            )
+        what = f"a folder of graded photographs or a table of paths and grades. {layouts.known()}"
+        source, own = doors.own_path(data, PUBLISHED, what), True
         name, licence = source.name, "not stated: the user's own"
     rows = layouts.read(source, report, layout, columns=columns)
     rows = _with_columns(rows, also, report)

@@ -16,8 +16,9 @@ import pandas as pd
 from common import medmnist, pictures
 from common.table import Table, read_table
 from common.validation import DataError, Report
+from common.vision.shelf import Lost, Shelf, walked
 from recipes.retina import own_layouts
-from recipes.retina.gathering import Gathered, Lost, Shelf, walked
+from recipes.retina.gathering import Gathered
 from recipes.retina.published import PUBLISHED, Part
 
 _PAIRS = r"(pairs )?messidor 2( pairs)?"

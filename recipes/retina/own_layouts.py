@@ -11,7 +11,8 @@ import pandas as pd
 from common import pictures
 from common.table import PART_NAMES, read_table
 from common.validation import DataError, Report
-from recipes.retina.gathering import UNKNOWN, Gathered, Lost, grade_of, walked
+from common.vision.shelf import Lost, walked
+from recipes.retina.gathering import UNKNOWN, Gathered, grade_of
 
 # What a column may be called; the first that is there counts. Path and grade must be there.
 GUESSES = {

@@ -8,13 +8,12 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from common import datasets, files
+from common import datasets, doors, files
 from common.card import DataCard
 from common.table import PART_NAMES
 from common.validation import DataError, Report
@@ -129,15 +128,8 @@ def load(
         found = replace(found, classes=[_without_id(name) for name in found.classes])
         found = _checked(found, data, False, entry.licence, entry.citation.strip(), seed)
         return _limited(found, limit, seed)
-    path = Path(data).expanduser()
-    if not path.exists():
-        near = get_close_matches(str(data).lower(), ["sample", *PUBLISHED], n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise DataError(
-            f"DATA={str(data)!r} is no data set and no path.{hint} The three doors: 'sample' "
-            f"(synthetic, no network); a published set ({', '.join(PUBLISHED)}); a folder with a "
-            "folder of pictures for each class, or a CSV of paths and labels."
-        )
+    path = doors.own_path(data, PUBLISHED, "a folder with a folder of pictures for each class, or "
+                          "a CSV of paths and labels")  # fmt: skip
     if path.is_dir():
         found = listing.of_folder(path)
     else:
