@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -40,11 +41,16 @@ def readable(found: Listed) -> pd.DataFrame:
     return rows[good].reset_index(drop=True)
 
 
-def alike(rows: pd.DataFrame, found: Listed) -> tuple[pd.DataFrame, pd.DataFrame]:
+def alike(rows: pd.DataFrame, found: Listed, sure: Callable[[str, str], bool] | None = None
+          ) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
     """Find look-alikes, drop training pictures that look like test pictures, name contradictions.
 
     A copy of the same picture within one class and part is dropped; of one picture with two labels
     neither can be believed, and both are dropped from training.
+
+    Args:
+        sure: takes two paths and says whether it is one picture indeed, where all pictures have one
+            layout and the coarse comparison sees too little.
 
     Returns:
         The rows left, with "group", without "bits" and "thumbnail"; and the pairs: "first",
@@ -52,6 +58,9 @@ def alike(rows: pd.DataFrame, found: Listed) -> tuple[pd.DataFrame, pd.DataFrame
     """
     bits, looks = rows["bits"].to_numpy(np.uint64), np.stack(rows["thumbnail"])
     pairs = list(inspect_pictures.near_pairs(bits, looks))
+    if sure is not None:
+        path = rows["path"].to_numpy()
+        pairs = [(i, j) for i, j in pairs if sure(path[i], path[j])]
     rows = rows.drop(columns=["bits", "thumbnail"])
     rows["group"] = inspect_pictures.groups_of(len(rows), pairs)
     label, split, digest = (rows[name].to_numpy() for name in ("label", "split", "sha256"))

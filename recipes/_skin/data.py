@@ -20,7 +20,7 @@ from common.validation import DataError, Report
 from common.vision import check
 from common.vision.head import dealt
 from common.vision.inspect_pictures import groups_of
-from recipes._skin import layouts
+from recipes._skin import layouts, twins
 
 PUBLISHED = ("ham10000",)
 NAMES = {"akiec": "actinic keratosis, Bowen's disease", "bcc": "basal cell carcinoma",
@@ -146,7 +146,7 @@ def load(
     if own:
         _remark_private(rows, listed.report)
     rows["split"] = rows["split"].replace("", "train")
-    rows, alike = check.alike(rows, listed)
+    rows, alike = check.alike(rows, listed, twins.same)
     rows = _grouped(rows, listed.report)
     for part in ("test", "validation"):
         if not (rows["split"] == part).any():
