@@ -76,7 +76,7 @@ class Taps:
             raise ValueError(f"{backbone.name} gives features without places; take another.")
         if views not in range(1, len(TURNS) + 1):
             raise ValueError(f"views={views!r} must be a whole number from 1 to {len(TURNS)}.")
-        network = _network(backbone)
+        network = inside(backbone)
         names = [layer.name for layer in network.layers]
         chosen = tuple(layers or LAYERS.get(backbone.name, names[-1:]))
         for name in chosen:
@@ -89,7 +89,7 @@ class Taps:
     @cached_property
     def maps(self) -> keras.Model:
         """pixels of 0 to 255 [n, size, size, 3] -> the maps of each layer, a list."""
-        network, own = _network(self.backbone), self.backbone.model
+        network, own = inside(self.backbone), self.backbone.model
         outputs = [network.get_layer(name).output for name in self.layers]
         tapped = keras.Model(network.input, outputs)
         if network is own:
@@ -167,6 +167,7 @@ def pooled(layers: Sequence) -> keras.KerasTensor:
     return keras.ops.concatenate(found, axis=-1)
 
 
-def _network(backbone: Backbone) -> keras.Model:
+def inside(backbone: Backbone) -> keras.Model:
+    """The network itself, without the layers that bring pixels into the form it takes."""
     last = backbone.model.layers[-1]
     return last if isinstance(last, keras.Model) else backbone.model

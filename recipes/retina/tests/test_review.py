@@ -14,13 +14,6 @@ from recipes.retina.tests.tasks import grader_by_chance
 SIZE = 96
 
 
-@pytest.fixture(autouse=True, scope="module")
-def own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RECIPES_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
 @pytest.fixture(scope="module")
 def eyes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("drawn")
