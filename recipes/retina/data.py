@@ -27,6 +27,7 @@ GRADES = ("none", "mild", "moderate", "severe", "proliferative")
 REFERABLE = 2  # the least grade that is referred (Gulshan et al., JAMA 2016: moderate and worse)
 EDEMA = 2  # the risk that is referred: hard exudates within a disc diameter of the macula
 TEST_PARTS = 5  # of data without parts of its own, one is for test
+LEVELS = ("easy", "medium", "hard")  # of the sample's photographs
 LEAST = 5  # pictures of each class that a set needs for every fold to have some
 
 
@@ -148,6 +149,8 @@ def load(
         name, licence = source.name, "not stated: the user's own"
     rows = layouts.read(source, report, layout, columns=columns)
     rows = _with_columns(rows, also, report)
+    if data == "sample":
+        rows["level"] = pd.Categorical(rows["level"], LEVELS, ordered=True)
     rows = _looked_at(rows, report, own)
     rows["split"] = _parts(rows["split"].to_numpy(object))
     rows["refused"] = [each.reason for each in quality.checked(rows["path"], rows["sha256"], log)]

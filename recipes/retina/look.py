@@ -18,6 +18,7 @@ from recipes.retina.data import GRADES, Eyes
 
 SHOWN = 256  # pixels of a side
 GREEN = (90, 255, 120)
+PEAKS = 99.5  # percent of a map's places below which its colours differ
 
 
 def read(path: str, size: int = SHOWN) -> np.ndarray:
@@ -93,7 +94,8 @@ def reasons(photographs: np.ndarray, maps: Mapping[str, np.ndarray], names: list
         drawn = [(names[line], photograph)]
         if masks is not None:
             drawn.append(("its lesions", outlined(photograph, masks[line])))
-        drawn += [(name, overlay(photograph, found[line])) for name, found in maps.items()]
+        drawn += [(name, overlay(photograph, _without_peaks(found[line])))
+                  for name, found in maps.items()]  # fmt: skip
         for axis, (name, pixels) in zip(row, drawn, strict=True):
             axis.imshow(pixels, interpolation="lanczos")
             axis.axis("off")
@@ -102,6 +104,11 @@ def reasons(photographs: np.ndarray, maps: Mapping[str, np.ndarray], names: list
         figure.suptitle(title, fontweight="bold", x=0.01, ha="left")
     plt.close(figure)
     return figure
+
+
+def _without_peaks(found: np.ndarray) -> np.ndarray:
+    """A map in which the few warmest places do not outshine all others."""
+    return np.minimum(found, np.percentile(found, PEAKS))
 
 
 def outlined(photograph: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -51,8 +51,9 @@ def panel(eyes: Eyes, rows: pd.DataFrame, answers: np.ndarray) -> Panel | None:
 def subgroups(rows: pd.DataFrame, answers: np.ndarray, threshold: float, also: Sequence[str]
               ) -> pd.DataFrame:  # fmt: skip
     """The area and both rates by eye and by the columns that were asked for."""
-    names = [name for name in dict.fromkeys(("eye", *also)) if rows[name].astype(bool).any()]
-    groups = rows[names].replace("", None)
+    told = {name: rows[name].where(rows[name].astype(str) != "")
+            for name in dict.fromkeys(("eye", *also))}  # fmt: skip
+    groups = pd.DataFrame({name: each for name, each in told.items() if each.notna().any()})
     return screening_tables.subgroups(rows["grade"].to_numpy() >= REFERABLE,
                                       answers[:, REFERABLE_COLUMN], threshold, groups)
 

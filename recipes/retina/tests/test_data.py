@@ -9,7 +9,7 @@ from PIL import Image
 
 from common.validation import DataError
 from data_scripts import sample_retina
-from recipes.retina import data, twins
+from recipes.retina import data, review, twins
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +118,14 @@ def test_the_same_eye_in_another_light_is_the_same_eye():
         looks.append(small)
     pairs = [(i, j) for i, j, _ in twins.pairs(twins.looks(np.stack(looks)))]
     assert pairs == [(0, 1)]
+
+
+def test_the_samples_levels_are_in_order(monkeypatch, folder):
+    monkeypatch.setattr(data, "sample", lambda: folder)
+    found = data.load("sample", log=None)
+    assert tuple(found.rows["level"].cat.categories) == data.LEVELS == tuple(sample_retina.LEVELS)
+    assert found.synthetic and found.masks == folder / "masks"
+    table = review.subgroups(found.part("test"), np.tile(np.linspace(0, 1, 16)[:, None], 7)[
+        : len(found.part("test"))], 0.5, ["level"])  # fmt: skip
+    names = table.loc[table["variable"] == "level", "group"].tolist()
+    assert names == [name for name in data.LEVELS if name in names] and len(names) > 1
