@@ -14,10 +14,11 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import f1_score
 from sklearn.preprocessing import StandardScaler
 
-from common import metrics, screening
+from common import screening, screening_records
 from common.metrics import Interval
 from common.records import record
 from common.screening import OperatingPoint
+from common.screening_records import spread
 from common.vision import baselines
 from common.vision.head import dealt
 from recipes.retina import heads, learning, ordinal
@@ -63,22 +64,20 @@ def thresholds(rows: pd.DataFrame, answers: np.ndarray, sensitivity: float, spec
 
     Args:
         rows, answers: of the training part, see `answers_of`.
-        sensitivity: that "sensitive" must reach. specificity: that "specific" must reach.
-
-    Raises:
-        ValueError: a rate that cannot be reached, see `screening.choose`.
+        sensitivity, specificity: see `screening_records.two_points`.
     """
-    ill, score = rows["grade"].to_numpy() >= REFERABLE, answers[:, len(GRADES)]
-    return {"sensitive": screening.choose(ill, score, sensitivity=sensitivity),
-            "specific": screening.choose(ill, score, specificity=specificity)}  # fmt: skip
+    return screening_records.two_points(*referable(rows, answers), sensitivity, specificity)
 
 
 def points(rows: pd.DataFrame, answers: np.ndarray, chosen: Mapping[str, float],
            prevalence: float | None) -> dict[str, OperatingPoint]:  # fmt: skip
     """What the thresholds do to other photographs."""
-    ill = rows["grade"].to_numpy() >= REFERABLE
-    return {name: screening.measure(ill, answers[:, len(GRADES)], threshold, prevalence)
-            for name, threshold in chosen.items()}  # fmt: skip
+    return screening_records.at(*referable(rows, answers), chosen, prevalence)
+
+
+def referable(rows: pd.DataFrame, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each photograph is, bool [n], and the probability that it is, float [n]."""
+    return rows["grade"].to_numpy() >= REFERABLE, answers[:, len(GRADES)]
 
 
 def measure(name: str, variant: str, rows: pd.DataFrame, answers: np.ndarray, seeds: list[int],
@@ -95,45 +94,23 @@ def measure(name: str, variant: str, rows: pd.DataFrame, answers: np.ndarray, se
     """
     grade, group = rows["grade"].to_numpy(), rows["group"].to_numpy()
     guess = answers[:, : len(GRADES)].argmax(axis=1)
-    ill, edema = grade >= REFERABLE, edema_of(rows)
+    (ill, score), edema = referable(rows, answers), edema_of(rows)
     found: dict[str, Interval] = {
-        "quadratic kappa": _over(group, ordinal.kappa, grade, guess),
-        "accuracy": _over(group, lambda a, b: np.mean(a == b), grade, guess),
-        "macro F-score": _over(group, _macro_f, grade, guess),
-        "AUC of referable": screening.auc(ill, answers[:, len(GRADES)]),
+        "quadratic kappa": spread(group, ordinal.kappa, grade, guess),
+        "accuracy": spread(group, lambda a, b: np.mean(a == b), grade, guess),
+        "macro F-score": spread(group, _macro_f, grade, guess),
+        "AUC of referable": screening.auc(ill, score),
     }
     known = edema >= 0
     if len(np.unique(edema[known])) == 2:
         found["AUC of macular edema"] = screening.auc(edema[known] == 1, answers[known, -1])
-    calibration = _over(group, metrics.expected_calibration_error, ill.astype(int),
-                        both(answers[:, len(GRADES)]))  # fmt: skip
-    # The bootstrap of an error that cannot be negative lies above it.
-    found["calibration error of referable"] = calibration.model_copy(update={
-        "low": min(calibration.low, calibration.value),
-        "high": max(calibration.high, calibration.value)})  # fmt: skip
+    found["calibration error of referable"] = screening_records.calibration(ill, score, group)
     suffix = CROSS_VALIDATED if held_out else ""
     return [record(name, variant, metric + suffix, each, seeds) for metric, each in found.items()]
 
 
-def measure_points(name: str, found: Mapping[str, OperatingPoint], seeds: list[int]
-                   ) -> list[dict]:  # fmt: skip
-    """Sensitivity and specificity at each operating point, with exact intervals."""
-    rates = ("sensitivity", "specificity")
-    return [record(name, f"{OURS}, {which} point", rate, getattr(point, rate), seeds)
-            for which, point in found.items() for rate in rates]  # fmt: skip
-
-
 def _macro_f(grades: np.ndarray, guesses: np.ndarray) -> float:
     return f1_score(grades, guesses, average="macro", zero_division=0)
-
-
-def both(shares: np.ndarray) -> np.ndarray:
-    return np.column_stack([1 - shares, shares])
-
-
-def _over(groups: np.ndarray, function, *arrays) -> Interval:
-    several = len(np.unique(groups)) < len(groups)
-    return metrics.bootstrap(function, *arrays, groups=groups if several else None, n=1000)
 
 
 def compare_kinds(task: Task, kinds: Sequence[str] = heads.KINDS, seed: int = 0, log=print,
@@ -233,5 +210,5 @@ def measure_baselines(eyes: Eyes, seeds: list[int]) -> list[dict]:
     found = baselines.predictions(train["path"], grades, test["path"])
     found[MOST] = np.full(len(test), np.bincount(grades).argmax())
     figures = {"quadratic kappa": ordinal.kappa, "accuracy": lambda a, b: np.mean(a == b)}
-    return [record(eyes.name, name, metric, _over(group.to_numpy(), function, truth, guess), seeds)
+    return [record(eyes.name, name, metric, spread(group.to_numpy(), function, truth, guess), seeds)
             for name, guess in found.items() for metric, function in figures.items()]  # fmt: skip

@@ -47,6 +47,7 @@ def reproduce(name: str, folder: Path) -> None:
 
 def study(eyes, seen, variant: str, kind: str, rates: tuple[float, float]) -> list[dict]:
     """Records of one variant; of ours also the operating points and the learning curve."""
+    from common import screening_records
     from recipes.retina import learning, report
 
     train, test = eyes.part("train"), eyes.part("test")
@@ -59,9 +60,8 @@ def study(eyes, seen, variant: str, kind: str, rates: tuple[float, float]) -> li
     records += report.measure(eyes.name, variant, test, found, [SEED])
     if variant == report.OURS:
         chosen = report.thresholds(train, held_out, *rates)
-        records += report.measure_points(
-            eyes.name, report.points(test, found, chosen, None), [SEED]
-        )
+        points = report.points(test, found, chosen, None)
+        records += screening_records.of_points(eyes.name, variant, points, [SEED])
         records += report.measure_curve(eyes.name, report.learning_curve(
             task, seen[1].mean(axis=1), test, judged.strength, kind=kind), [SEED])  # fmt: skip
     return records

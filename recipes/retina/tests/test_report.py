@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
+from common import screening_records
 from recipes.retina import learning, report
 from recipes.retina.tests.tasks import rows_of, task
 
@@ -70,7 +71,7 @@ def test_thresholds_keep_their_rates_where_they_were_chosen(whole, answers):
     points = report.points(rows, answers, chosen, 0.1)
     assert points["sensitive"].sensitivity.value >= 0.95
     assert points["specific"].specificity.value >= 0.9
-    records = report.measure_points("drawn", points, [0])
+    records = screening_records.of_points("drawn", report.OURS, points, [0])
     names = {each["variant"] for each in records}
     assert names == {"ours, sensitive point", "ours, specific point"}
     with pytest.raises(ValueError, match="sensitivity"):

@@ -1,0 +1,47 @@
+"""Records of a yes-or-no question: intervals hold their value, groups count once."""
+
+import numpy as np
+import pytest
+
+from common import screening_records as records
+
+RANDOM = np.random.default_rng(0)
+ILL = RANDOM.random(200) < 0.4
+SCORE = np.clip(0.35 * ILL + RANDOM.normal(0.3, 0.15, 200), 0, 1)
+
+
+def test_pictures_of_one_patient_count_together():
+    right = np.repeat(RANDOM.random(50) < 0.6, 4)
+    alone = records.spread(np.arange(200), np.mean, right)
+    grouped = records.spread(np.repeat(np.arange(50), 4), np.mean, right)
+    assert alone.value == grouped.value == right.mean()
+    assert grouped.high - grouped.low > 1.5 * (alone.high - alone.low)
+
+
+def test_an_honest_probability_has_a_small_error_and_an_interval_that_holds_it():
+    shares = RANDOM.random(2000)
+    ill = RANDOM.random(2000) < shares
+    honest = records.calibration(ill, shares, np.arange(2000))
+    boasting = records.calibration(ill, np.where(shares > 0.5, 0.99, 0.01), np.arange(2000))
+    assert honest.low <= honest.value <= honest.high and honest.value < 0.03 < 0.2 < boasting.value
+
+
+def test_both_columns_add_up():
+    assert np.allclose(records.both(SCORE).sum(axis=1), 1)
+    assert np.array_equal(records.both(SCORE)[:, 1], SCORE)
+
+
+def test_thresholds_reach_their_rates_and_are_told_elsewhere():
+    chosen = records.two_points(ILL, SCORE, 0.95, 0.9)
+    assert chosen["sensitive"] < chosen["specific"]
+    there = records.at(ILL, SCORE, chosen, 0.1)
+    assert there["sensitive"].sensitivity.value >= 0.95
+    assert there["specific"].specificity.value >= 0.9
+    found = records.of_points("drawn", "ours", there, [0])
+    assert [each["variant"] for each in found] == 2 * ["ours, sensitive point"] + (
+        2 * ["ours, specific point"]
+    )
+    assert [each["metric"] for each in found] == 2 * ["sensitivity", "specificity"]
+    assert all(each["low"] <= each["value"] <= each["high"] for each in found)
+    with pytest.raises(ValueError, match="sensitivity"):
+        records.two_points(ILL, np.zeros(200), 0.95, 0.9)
