@@ -49,10 +49,12 @@ def grades(eyes: Eyes, split: str = "train", each: int = 3, seed: int = 0) -> Fi
 def refused(eyes: Eyes, most: int = 8) -> Figure | None:
     """Photographs that the quality check refused, with why; None where there are none."""
     rows = eyes.rows[eyes.rows["refused"] != ""]
+    if rows.empty:
+        return None
     order = rows.assign(kind=rows["refused"].str.partition(":")[0])
     order = order.assign(turn=order.groupby("kind").cumcount()).sort_values("turn", kind="stable")
     shown = [(row.kind, read(row.path)) for row in order.head(most).itertuples()]
-    return plots.sheet(shown, columns=4, title="Cannot be graded") if shown else None
+    return plots.sheet(shown, columns=4, title="Cannot be graded")
 
 
 def twins(eyes: Eyes, most: int = 4) -> Figure | None:

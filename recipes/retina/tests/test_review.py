@@ -8,7 +8,7 @@ import pytest
 
 from common.vision import backbones
 from data_scripts import sample_retina
-from recipes.retina import data, preprocess, report, review
+from recipes.retina import data, look, preprocess, report, review
 from recipes.retina.tests.tasks import grader_by_chance
 
 SIZE = 96
@@ -99,3 +99,13 @@ def test_last_words(eyes, answers, tmp_path, capsys):
     kappa = next(each for each in records if each["metric"] == "quadratic kappa")
     assert f"quadratic kappa {kappa['value']:.2f}" in said
     assert "quadratic kappa" in review.table(records, eyes).to_string()
+
+
+def test_figures_of_what_is_not_there(eyes):
+    """Good photographs alone, none twice: as of a set like IDRiD, or a small one of one's own."""
+    assert look.refused(eyes) is not None
+    good = replace(eyes, rows=eyes.rows[eyes.rows["refused"] == ""], twins=eyes.twins[:0])
+    assert look.refused(good) is None and look.twins(good) is None
+    assert look.grades(good) is not None
+    few = replace(good, rows=good.rows[good.rows["grade"].isin([0, 2])])
+    assert look.grades(few) is not None and "mild" not in str(few.card())
