@@ -53,7 +53,8 @@ def subgroups(rows: pd.DataFrame, answers: np.ndarray, threshold: float, also: S
     """The area and both rates by eye and by the columns that were asked for."""
     told = {name: rows[name].where(rows[name].astype(str) != "")
             for name in dict.fromkeys(("eye", *also))}  # fmt: skip
-    groups = pd.DataFrame({name: each for name, each in told.items() if each.notna().any()})
+    groups = pd.DataFrame({name: each for name, each in told.items() if each.notna().any()},
+                          index=rows.index)  # fmt: skip
     return screening_tables.subgroups(rows["grade"].to_numpy() >= REFERABLE,
                                       answers[:, REFERABLE_COLUMN], threshold, groups)
 

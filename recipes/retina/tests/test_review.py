@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common import screening_plots
 from common.vision import backbones
 from data_scripts import sample_retina
 from recipes.retina import data, look, preprocess, report, review
@@ -48,6 +49,8 @@ def test_subgroups_are_those_that_are_known(eyes, answers):
     nameless = eyes.part("test").assign(eye="")
     table = review.subgroups(nameless, answers, 0.4, ["level"])
     assert set(table["variable"]) == {"all", "level"}
+    table = review.subgroups(nameless, answers, 0.4, [])
+    assert set(table["variable"]) == {"all"} and screening_plots.subgroups(table)
 
 
 def test_worse_photographs_are_refused_more_often(eyes, grader):
