@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -12,18 +13,22 @@ import numpy as np
 
 from common import export, files
 
-KINDS = ("float32", "int8")
+KINDS = ("float32", "int8_weights", "int8")
 
 
-def convert(network: keras.Model, examples: np.ndarray, folder: str | Path) -> dict[str, Path]:
+def convert(network: keras.Model, examples: np.ndarray, folder: str | Path,
+            kinds: Sequence[str] = ("float32", "int8")) -> dict[str, Path]:  # fmt: skip
     """LiteRT files of one picture at a time: pixels from 0 to 255 in, the network's answer out.
 
-    "float32" takes float pixels. "int8" computes in whole numbers, takes uint8 pixels, and is
-    calibrated on the examples (Jacob et al., CVPR 2018, section 3).
+    "float32" takes float pixels. "int8_weights" keeps weights in whole numbers, a fourth as large,
+    and takes and gives the same. "int8" also computes in whole numbers, takes uint8 pixels, and is
+    calibrated on the examples (Jacob et al., CVPR 2018, section 3); what lies far apart in size,
+    such as means of squares, does not survive that.
 
     Args:
         network: float32 [n, height, width, 3] -> one array [n, answers].
         examples: uint8 [m, height, width, 3], training pictures, a hundred or so.
+        kinds: of `KINDS`.
 
     Returns:
         folder/<kind>.tflite by kind.
@@ -38,11 +43,12 @@ def convert(network: keras.Model, examples: np.ndarray, folder: str | Path) -> d
     call = tf.function(lambda values: network(values, training=False), input_signature=[spec])
     made = {}
     logging.getLogger("absl").setLevel(logging.ERROR)  # it deplores what is meant, see below
-    for kind in KINDS:
+    for kind in kinds:
         # Without the network itself its variables become constants; calibration needs that.
         converter = tf.lite.TFLiteConverter.from_concrete_functions([call.get_concrete_function()])
-        if kind == "int8":
+        if kind != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if kind == "int8":
             converter.representative_dataset = lambda: (
                 [each[None].astype(np.float32)] for each in examples
             )

@@ -15,6 +15,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -289,6 +290,36 @@ def sheet(
         axis.set_title(name.replace("_", " "), fontsize=10, loc="center")
     if title:
         figure.suptitle(title)
+    return figure
+
+
+@_styled
+def more_data(
+    table: pd.DataFrame, counted: str, published: Mapping[str, Mapping[str, float]] | None = None,
+    title: str = "More data",
+) -> Figure:  # fmt: skip
+    """Figures on the test part against how much was learned from.
+
+    Args:
+        table: a column `counted` with the amounts, and for each figure its mean and the least and
+            most of several draws: "<figure>", "<figure> least", "<figure> most".
+        published: by figure, values for scale by whose they are; drawn as dotted lines.
+    """
+    names = [name.removesuffix(" least") for name in table if name.endswith(" least")]
+    figure, axes = plt.subplots(1, len(names), figsize=(5 * len(names), 3.8), squeeze=False,
+                                layout="constrained")  # fmt: skip
+    for axis, name in zip(axes[0], names, strict=True):
+        axis.plot(table[counted], table[name], "o-", label="ours, mean over draws")
+        axis.fill_between(table[counted], table[f"{name} least"], table[f"{name} most"],
+                          alpha=0.2, label="least to most")  # fmt: skip
+        for number, (whose, value) in enumerate((published or {}).get(name, {}).items()):
+            axis.axhline(value, linestyle=(0, (1, 1 + number)), color=GREY, linewidth=1.3,
+                         label=f"{whose}: {value:.3f}")  # fmt: skip
+        axis.set(xscale="log", xlabel=f"training {counted}", ylabel=name, title=name)
+        axis.set_xticks(table[counted], [f"{n:,}" for n in table[counted]])
+        axis.minorticks_off()
+        axis.legend(fontsize=9)
+    figure.suptitle(title)
     return figure
 
 

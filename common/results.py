@@ -19,6 +19,7 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from common import files, machine
+from common.history import duration
 
 LIBRARIES = ("keras", "tensorflow", "jax", "torch", "numpy", "scipy", "scikit-learn", "pandas")
 SHARES = ("accuracy", "f1", "precision", "recall", "auc")  # metrics that are fractions
@@ -219,6 +220,35 @@ def table(
     columns = ["variant", "metric", "value", "95 % interval", "n", "source"]
     frame = pd.DataFrame(rows, columns=columns)
     return frame.set_index("variant")
+
+
+# What a run leaves in its folder, in the order in which a person looks for it.
+LEFT = {
+    "picture.png": "the picture of this run",
+    "export": "the same for serving",
+    "lite": "the same for telephones and small computers",
+    "data_report.json": "what was found in the data",
+    "metrics.json": "the numbers",
+}
+
+
+def last_words(name: str, verdict: str, output_dir: str | Path, seconds: float,
+               made: Mapping[str, str]) -> None:  # fmt: skip
+    """Print how long a run took, what it found, and where everything lies.
+
+    Args:
+        name: of the data. seconds: that the whole run took.
+        made: what the recipe leaves beside `LEFT`, in words, by the names in OUTPUT_DIR; it may
+            say another word for what is there.
+    """
+    print(f"{name}: done in {duration(seconds)}, "
+          f"{machine.peak_memory_mb() / 1024:.1f} GB of memory at most.")
+    print(verdict)
+    picture, *others = LEFT
+    told = {picture: LEFT[picture], **made, **{each: LEFT[each] for each in others}, **made}
+    for each, what in told.items():
+        if (Path(output_dir) / each).exists():
+            print(f"  {Path(output_dir) / each}: {what}")
 
 
 def merge(path: str | Path, runs: Iterable[Mapping[str, Any]], preset: str) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
+import pandas as pd
 
 from common import metrics, screening
 from common.metrics import Interval
@@ -65,3 +66,21 @@ def of_points(name: str, variant: str, found: Mapping[str, OperatingPoint], seed
     rates = ("sensitivity", "specificity")
     return [record(name, f"{variant}, {which} point", rate, getattr(point, rate), seeds)
             for which, point in found.items() for rate in rates]  # fmt: skip
+
+
+def of_curve(name: str, variant: str, curve: pd.DataFrame, counted: str, metrics: Mapping[str, str],
+             seeds: list[int]) -> list[dict]:  # fmt: skip
+    """A learning curve; intervals are from the least to the most of the draws.
+
+    Args:
+        curve, counted: see `plots.more_data`. metrics: names of the records by the curve's figures.
+    """
+    records = []
+    for row in curve.to_dict("records"):
+        for figure, metric in metrics.items():
+            found = Interval(value=row[figure], low=row[f"{figure} least"],
+                             high=row[f"{figure} most"], n=int(row[counted]),
+                             method="least and most of the draws")  # fmt: skip
+            said = f"{variant}, {row[counted]:.0f} {counted}"
+            records.append(record(name, said, metric, found, seeds))
+    return records

@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -280,18 +282,14 @@ def write(folder: str | Path, train: int = 240, test: int = 90, seed: int = 0, c
     (folder / "masks").mkdir(parents=True, exist_ok=True)
     for part, (split, count) in enumerate({"train": train, "test": test}.items()):
         (folder / split).mkdir(exist_ok=True)
-        for number in range(count):
-            drawn, patient = one(seed, part, number)
-            name = f"{split}/{split}_{number:04}.jpg"
-            Image.fromarray(drawn.pixels).save(folder / name, quality=drawn.quality,
-                                               comment=b"synthetic: drawn, not photographed")
-            bits = sum(drawn.masks[kind].astype(np.uint8) << k for k, kind in enumerate(KINDS))
-            Image.fromarray(bits).save(_mask(folder, name))
-            rows[name] = _row(drawn, split, f"{split}_{patient:04}")
-            if split == "test":
-                random = np.random.default_rng([seed, 2, number])
-                answers.append([name, *(reader_says(drawn.grade, drawn.level, reader, random)
-                                        for reader in range(len(READERS)))])  # fmt: skip
+        # NumPy and OpenCV leave Python's lock; each eye has a seed of its own.
+        with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+            made = pool.map(lambda k, part=part, split=split: _shoot(folder, seed, part, split, k),
+                            range(count))  # fmt: skip
+            for name, row, calls in made:
+                rows[name] = row
+                if split == "test":
+                    answers.append([name, *calls])
     made = _copy_some(folder, rows, copies, train, seed)
     _table(folder / "duplicates.csv", ["image", "copy", "grade", "copy_grade"], made)
     labels = [{"image": name, **row} for name, row in rows.items()]
@@ -299,6 +297,21 @@ def write(folder: str | Path, train: int = 240, test: int = 90, seed: int = 0, c
     readers = [f"simulated_reader_{k + 1}" for k in range(len(READERS))]
     _table(folder / "readers.csv", ["image", *readers], answers)
     _table(folder / "masks" / "kinds.csv", ["bit", "kind"], [*enumerate(KINDS)])
+
+
+def _shoot(folder: Path, seed: int, part: int, split: str, number: int
+           ) -> tuple[str, dict, list[int]]:  # fmt: skip
+    """Draw and save one photograph with its mask: its name, its row, and what readers say."""
+    drawn, patient = one(seed, part, number)
+    name = f"{split}/{split}_{number:04}.jpg"
+    Image.fromarray(drawn.pixels).save(folder / name, quality=drawn.quality,
+                                       comment=b"synthetic: drawn, not photographed")
+    bits = sum(drawn.masks[kind].astype(np.uint8) << k for k, kind in enumerate(KINDS))
+    Image.fromarray(bits).save(_mask(folder, name))
+    random = np.random.default_rng([seed, 2, number])
+    calls = [reader_says(drawn.grade, drawn.level, reader, random)
+             for reader in range(len(READERS))]  # fmt: skip
+    return name, _row(drawn, split, f"{split}_{patient:04}"), calls
 
 
 def _mask(folder: Path, name: str) -> Path:

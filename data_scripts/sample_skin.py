@@ -21,6 +21,8 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -206,21 +208,14 @@ def write(folder: str | Path, lesions: int = 240, test: int = 80, seed: int = 0)
     for name in ("pictures", "masks"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for part, (split, total) in enumerate({"train": lesions, "test": test}.items()):
-        for number in range(total):
-            drawn, shots = one(seed, part, number)
-            random = np.random.default_rng([seed, part, number, PERSON])
-            about, looks = person(drawn.dx, random), random.normal(0, MISLEADING)
-            lesion_id = f"{split}_{number:05}"
-            for photo, shot in enumerate(shots):
-                image_id = f"{lesion_id}_{photo}"
-                _save(folder, image_id, shot)
-                rows.append({"lesion_id": lesion_id, "image_id": image_id, "dx": drawn.dx,
-                             "dx_type": "synthetic", **about, "split": split,
-                             **_row(drawn, shot.photograph)})  # fmt: skip
+        # NumPy and OpenCV leave Python's lock; each lesion has a seed of its own.
+        with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+            made = pool.map(lambda k, part=part, split=split: _shoot(folder, seed, part, split, k),
+                            range(total))  # fmt: skip
+            for row, calls in (each for photographs in made for each in photographs):
+                rows.append(row)
                 if split == "test":
-                    answers.append([image_id, *(
-                        int(reader_says(drawn.dx in MALIGNANT, drawn.level, reader, random, looks))
-                        for reader in range(len(READERS)))])  # fmt: skip
+                    answers.append([row["image_id"], *calls])
     _table(folder / "labels.csv", [*rows[0]], [[*row.values()] for row in rows])
     readers = [f"simulated_reader_{k + 1}" for k in range(len(READERS))]
     _table(folder / "readers.csv", ["image_id", *readers], answers)
@@ -228,6 +223,25 @@ def write(folder: str | Path, lesions: int = 240, test: int = 80, seed: int = 0)
     _table(folder / "masks" / "kinds.csv", ["bit", "kind", "decides"],
            [*zip(range(len(KINDS)), KINDS, decides, strict=True)])  # fmt: skip
     (folder / "README.txt").write_text(_README, encoding="utf-8")
+
+
+def _shoot(folder: Path, seed: int, part: int, split: str, number: int
+           ) -> list[tuple[dict, list[int]]]:  # fmt: skip
+    """Draw a lesion and save its photographs: of each, its row and what readers say."""
+    drawn, shots = one(seed, part, number)
+    random = np.random.default_rng([seed, part, number, PERSON])
+    about, looks = person(drawn.dx, random), random.normal(0, MISLEADING)
+    lesion_id, found = f"{split}_{number:05}", []
+    for photo, shot in enumerate(shots):
+        image_id = f"{lesion_id}_{photo}"
+        _save(folder, image_id, shot)
+        row = {"lesion_id": lesion_id, "image_id": image_id, "dx": drawn.dx,
+               "dx_type": "synthetic", **about, "split": split,
+               **_row(drawn, shot.photograph)}  # fmt: skip
+        calls = [int(reader_says(drawn.dx in MALIGNANT, drawn.level, reader, random, looks))
+                 for reader in range(len(READERS))]  # fmt: skip
+        found.append((row, calls))
+    return found
 
 
 _README = """SYNTHETIC. Not one of these pictures is a photograph, and nobody had these lesions.

@@ -2,6 +2,7 @@
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 
 matplotlib.use("Agg")
@@ -155,6 +156,20 @@ def test_a_metric_without_interval_or_percent():
     assert texts(figure.axes[0]) == ["0.5000"]
     with pytest.raises(ValueError, match="no entry of the metric 'auc'"):
         plots.bars_with_intervals(MEASURED, metric="auc")
+
+
+def test_more_data_has_a_panel_a_figure_and_what_was_published():
+    table = pd.DataFrame({"photographs": [40, 80, 400], "AUC": [0.8, 0.85, 0.9],
+                          "AUC least": [0.75, 0.84, 0.9], "AUC most": [0.82, 0.86, 0.9],
+                          "kappa": [0.3, 0.5, 0.6], "kappa least": [0.2, 0.4, 0.6],
+                          "kappa most": [0.4, 0.6, 0.6]})  # fmt: skip
+    figure = plots.more_data(table, "photographs", {"AUC": {"a paper": 0.99}}, "More eyes")
+    assert [axis.get_ylabel() for axis in figure.axes] == ["AUC", "kappa"]
+    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert legend[-1] == "a paper: 0.990" and len(figure.axes[1].get_legend().get_texts()) == 2
+    assert figure.axes[0].get_xlabel() == "training photographs"
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["40", "80", "400"]
+    assert_nothing_is_cut_off(figure)
 
 
 def test_figures_are_closed_and_the_style_stays_inside():

@@ -171,3 +171,17 @@ def test_merge_loses_nothing_when_several_write_at_once(tmp_path):
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda run: results.merge(path, [run], "full"), runs))
     assert len(json.loads(path.read_text())) == 12
+
+
+def test_last_words_name_only_what_is_there(tmp_path, capsys):
+    for name in ("picture.png", "metrics.json"):
+        (tmp_path / name).touch()
+    (tmp_path / "grader").mkdir()
+    results.last_words("idrid", "All is well.", tmp_path, 75, {
+        "grader": "the trained grader", "picture.png": "the first picture", "film.gif": "a film",
+    })  # fmt: skip
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("idrid: done in 1 min 15 s, ") and lines[1] == "All is well."
+    assert lines[2:] == [f"  {tmp_path / 'picture.png'}: the first picture",
+                         f"  {tmp_path / 'grader'}: the trained grader",
+                         f"  {tmp_path / 'metrics.json'}: the numbers"]  # fmt: skip

@@ -1,6 +1,7 @@
 """Records of a yes-or-no question: intervals hold their value, groups count once."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from common import screening_records as records
@@ -45,3 +46,14 @@ def test_thresholds_reach_their_rates_and_are_told_elsewhere():
     assert all(each["low"] <= each["value"] <= each["high"] for each in found)
     with pytest.raises(ValueError, match="sensitivity"):
         records.two_points(ILL, np.zeros(200), 0.95, 0.9)
+
+
+def test_a_curve_becomes_a_record_for_each_size_and_figure():
+    curve = pd.DataFrame({"photographs": [40, 80], "kappa": [0.5, 0.6], "kappa least": [0.4, 0.6],
+                          "kappa most": [0.55, 0.6]})  # fmt: skip
+    found = records.of_curve("drawn", "ours", curve, "photographs", {"kappa": "quadratic kappa"},
+                             [0])  # fmt: skip
+    assert [each["variant"] for each in found] == ["ours, 40 photographs", "ours, 80 photographs"]
+    assert {each["metric"] for each in found} == {"quadratic kappa"}
+    assert (found[0]["low"], found[0]["value"], found[0]["high"]) == (0.4, 0.5, 0.55)
+    assert found[1]["n"] == 80 and "least and most" in found[0]["interval"]

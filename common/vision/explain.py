@@ -8,8 +8,15 @@ comes down for such networks.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import cv2
+import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
+
+GREEN = (90, 255, 120)
+PEAKS = 99.5  # percent of a map's places below which its colours differ
 
 
 def heat(maps: np.ndarray, kernel: np.ndarray, classes: np.ndarray) -> np.ndarray:
@@ -73,3 +80,43 @@ def middle_hits(x, y, radius, side: int, width: int) -> np.ndarray:
 
 def _hits(found_x, found_y, x, y, radius, slack: float) -> np.ndarray:
     return np.hypot(found_x - np.asarray(x), found_y - np.asarray(y)) <= np.asarray(radius) + slack
+
+
+def reasons(photographs: np.ndarray, maps: Mapping[str, np.ndarray], names: list[str],
+            masks: np.ndarray | None = None, title: str = "") -> Figure:  # fmt: skip
+    """Photographs, where known their lesions, and what spoke for the answer by each kind of map.
+
+    Args:
+        photographs: uint8 [n, size, size, 3] to draw on. maps: float [n, h, w] by name.
+        names: what each is and what was said of it. masks: bool [n, size, size] of lesions.
+    """
+    columns = 1 + (masks is not None) + len(maps)
+    figure, axes = plt.subplots(len(photographs), columns, squeeze=False, layout="constrained",
+                                figsize=(2.5 * columns, 2.6 * len(photographs) + 0.5))  # fmt: skip
+    for line, (row, photograph) in enumerate(zip(axes, photographs, strict=True)):
+        drawn = [(names[line], photograph)]
+        if masks is not None:
+            drawn.append(("its lesions", outlined(photograph, masks[line])))
+        drawn += [(name, overlay(photograph, _without_peaks(found[line])))
+                  for name, found in maps.items()]  # fmt: skip
+        for axis, (name, pixels) in zip(row, drawn, strict=True):
+            axis.imshow(pixels, interpolation="lanczos")
+            axis.axis("off")
+            axis.set_title(name, fontsize=9, loc="center")
+    if title:
+        figure.suptitle(title, fontweight="bold", x=0.01, ha="left")
+    plt.close(figure)
+    return figure
+
+
+def _without_peaks(found: np.ndarray) -> np.ndarray:
+    """A map in which the few warmest places do not outshine all others."""
+    return np.minimum(found, np.percentile(found, PEAKS))
+
+
+def outlined(photograph: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The photograph with green lines round what is in the mask."""
+    found = photograph.copy()
+    wider = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8))
+    lines, _ = cv2.findContours(wider, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(found, lines, -1, GREEN, 1, cv2.LINE_AA)

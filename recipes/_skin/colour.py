@@ -11,53 +11,27 @@ Constancy", IEEE J. Biomedical and Health Informatics 19, 2015).
 from __future__ import annotations
 
 import keras
-import numpy as np
 from keras import ops
 
 KINDS = {"none": None, "grey_world": 1.0, "shades_of_grey": 6.0}
 MOST = 3.0  # a channel is never made brighter than so many times; a blue picture stays blue
 
 
-def constant(pictures: np.ndarray, kind: str = "shades_of_grey") -> np.ndarray:
-    """Pictures as under white light.
+@keras.saving.register_keras_serializable(package="skin")
+class Constancy(keras.layers.Layer):
+    """Pictures as under white light: float [n, height, width, 3] of 0 to 255 to the same, rounded.
+
+    The light's own brightness stays: the mean of its channels is what they are brought to.
 
     Args:
-        pictures: uint8 [n, height, width, 3], red, green, blue.
-        kind: one of `KINDS`.
-
-    Returns:
-        uint8 of the same shape; "none" returns them as they are.
+        kind: one of `KINDS`; "none" gives pictures back as they are.
 
     Raises:
         ValueError: an unknown kind.
     """
-    if kind not in KINDS:
-        raise ValueError(f"kind={kind!r} must be one of {', '.join(KINDS)}.")
-    if KINDS[kind] is None:
-        return pictures
-    found = np.empty_like(pictures)
-    for number, picture in enumerate(pictures):  # one at a time: floats take eight times the room
-        values = picture.astype(np.float32)
-        light = np.mean((values / 255) ** KINDS[kind], axis=(0, 1)) ** (1 / KINDS[kind])
-        found[number] = np.clip(np.rint(values * gains(light)), 0, 255).astype(np.uint8)
-    return found
-
-
-def gains(light: np.ndarray) -> np.ndarray:
-    """What each channel is multiplied by, float32 [3], for light of a colour [3]; none darkens all.
-
-    The light's own brightness stays: the mean of its channels is what they are brought to.
-    """
-    light = np.maximum(np.asarray(light, np.float32), 1e-3)
-    return np.minimum(light.mean() / light, np.float32(MOST))
-
-
-@keras.saving.register_keras_serializable(package="skin")
-class Constancy(keras.layers.Layer):
-    """`constant` inside a network: float [n, height, width, 3] of 0 to 255 to the same, rounded."""
 
     def __init__(self, kind: str = "shades_of_grey", **options):
-        super().__init__(**options)
+        super().__init__(**{"dtype": "float32", **options})
         if kind not in KINDS:
             raise ValueError(f"kind={kind!r} must be one of {', '.join(KINDS)}.")
         self.kind = kind

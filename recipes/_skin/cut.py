@@ -2,21 +2,19 @@
 
 Teaching the last third of a network end to end spends nine tenths of its time below, where nothing
 changes. So the maps at the cut are kept for every photograph in several views, and an epoch runs
-through the upper part alone. The price: a photograph is changed in no other way than these views.
+through the upper part alone. The price: the views are drawn once, and not anew in every epoch.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import keras
 import numpy as np
 
-from common.history import duration
-from common.vision.taps import TURNS, Taps, inside, pooled
+from common.vision.taps import Taps, inside, pooled
+from recipes._skin.colour import Constancy
 
 # Half of the depth and a little more: what lies above has three quarters of the weights.
 CUTS = {"inception_v3": "mixed5", "inception_v3_to_mixed8": "mixed5",
@@ -38,6 +36,10 @@ class Seen:
     def __len__(self) -> int:
         return len(self.below)
 
+    def of(self, rows: np.ndarray) -> Seen:
+        """Of some photographs."""
+        return Seen(self.maps[rows], self.below[rows])
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -45,13 +47,15 @@ class Cut:
 
     Attributes:
         taps: the backbone with these layers, in the order of depth. at: the name of one of them.
+        constancy: what is done to the light before, see `colour.KINDS`.
     """
 
     taps: Taps
     at: str
+    constancy: str = "none"
 
     @classmethod
-    def of(cls, taps: Taps, at: str | None = None) -> Cut:
+    def of(cls, taps: Taps, at: str | None = None, constancy: str = "none") -> Cut:
         """Cut at a layer; None takes that of `CUTS`, or the first of the taps.
 
         Raises:
@@ -61,52 +65,52 @@ class Cut:
         if at not in taps.layers[:-1]:
             raise ValueError(f"at={at!r} must be one of {', '.join(taps.layers[:-1]) or 'none'}: a "
                              "layer at which the backbone is asked, with another one above.")
-        return cls(taps, at)
+        return cls(taps, at, constancy)
 
     @cached_property
     def lower(self) -> keras.Model:
         """pixels of one view [n, size, size, 3] -> maps at the cut, features up to it."""
+        inputs = keras.Input(self.taps.maps.input_shape[1:], name="pixels")
+        maps = self.lower_maps(Constancy(self.constancy)(inputs))
+        maps = keras.tree.flatten(maps)
+        return keras.Model(inputs, [maps[-1], pooled(maps)], name="lower")
+
+    @cached_property
+    def lower_maps(self) -> keras.Model:
+        """pixels under white light -> maps of the layers up to the cut."""
         count = self.taps.layers.index(self.at) + 1
-        maps = Taps(self.taps.backbone, self.taps.layers[:count], self.taps.views).maps
-        return keras.Model(maps.input, [maps.outputs[-1], pooled(maps.outputs)], name="lower")
+        return Taps(self.taps.backbone, self.taps.layers[:count], self.taps.views).maps
 
     @cached_property
     def upper(self) -> keras.Model:
         """maps at the cut -> features of the layers above; it shares the backbone's weights."""
-        network = inside(self.taps.backbone)
-        above = self.taps.layers[self.taps.layers.index(self.at) + 1 :]
-        maps = keras.Model(network.get_layer(self.at).output,
-                           [network.get_layer(name).output for name in above])  # fmt: skip
-        inputs = keras.Input(maps.input_shape[1:], name="maps")
+        inputs = keras.Input(self.upper_maps.input_shape[1:], name="maps")
         # Statistics stay, whatever is trained.
-        found = keras.tree.flatten(maps(inputs, training=False))
+        found = keras.tree.flatten(self.upper_maps(inputs, training=False))
         return keras.Model(inputs, pooled(found), name="upper")
 
-    def see(self, pictures: np.ndarray, batch: int = 16,
-            log: Callable[[str], None] | None = None) -> Seen:  # fmt: skip
-        """What the lower part makes of uint8 pictures [n, size, size, 3], in each view.
+    @cached_property
+    def upper_maps(self) -> keras.Model:
+        """maps at the cut -> maps of the layers above."""
+        network = inside(self.taps.backbone)
+        above = self.taps.layers[self.taps.layers.index(self.at) + 1 :]
+        return keras.Model(network.get_layer(self.at).output,
+                           [network.get_layer(name).output for name in above])  # fmt: skip
 
-        Args:
-            log: receives how much is done and how long the rest will take, every few seconds.
-        """
-        views, shapes = self.taps.views, [each.shape[1:] for each in self.lower.outputs]
-        maps = np.empty((len(pictures), views, *shapes[0]), np.float16)
-        below = np.empty((len(pictures), views, *shapes[1]), np.float32)
-        began = said = time.perf_counter()
-        for begin in range(0, len(pictures), batch):
-            block = np.zeros((batch, *pictures.shape[1:]), np.float32)  # one shape, one program
-            rows = pictures[begin : begin + batch]
+    def see(self, views: np.ndarray, batch: int = 16) -> Seen:
+        """What the lower part makes of each view, uint8 [n, views, size, size, 3]."""
+        shapes = [each.shape[1:] for each in self.lower.outputs]
+        maps = np.empty((*views.shape[:2], *shapes[0]), np.float16)
+        below = np.empty((*views.shape[:2], *shapes[1]), np.float32)
+        flat, kept = views.reshape(-1, *views.shape[2:]), (maps, below)
+        flat_kept = [each.reshape(len(flat), *each.shape[2:]) for each in kept]  # no copies
+        for begin in range(0, len(flat), batch):
+            block = np.zeros((batch, *flat.shape[1:]), np.float32)  # one shape, one program
+            rows = flat[begin : begin + batch]
             block[: len(rows)] = rows
-            for view, (down, across) in enumerate(TURNS[:views]):
-                turned = np.ascontiguousarray(block[:, ::down, ::across])
-                found = map(keras.ops.convert_to_numpy, self.lower.predict_on_batch(turned))
-                for kept, each in zip((maps, below), found, strict=True):
-                    kept[begin : begin + len(rows), view] = each[: len(rows)]
-            done, now = begin + len(rows), time.perf_counter()
-            if log and now - said > 5:
-                said, pace = now, (now - began) / done
-                log(f"{done:,} of {len(pictures):,} photographs, {1 / pace:,.1f} a second, "
-                    f"{duration(pace * (len(pictures) - done))} left")
+            found = map(keras.ops.convert_to_numpy, self.lower.predict_on_batch(block))
+            for where, each in zip(flat_kept, found, strict=True):
+                where[begin : begin + len(rows)] = each[: len(rows)]
         return Seen(maps, below)
 
     def features(self, seen: Seen, batch: int = 64) -> np.ndarray:

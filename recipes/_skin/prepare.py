@@ -1,4 +1,4 @@
-"""Photographs as the network takes them: whole, square, under white light."""
+"""Photographs as the network takes them: whole and square."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 
 from common import pictures
-from recipes._skin import colour
 
 SIZE = 192
+ENOUGH = 4  # times the size: a JPEG's shorter side may be shrunk to that while it is decoded
 
 
-def prepared(paths: Sequence[str | Path], size: int = SIZE, constancy: str = "shades_of_grey",
-             workers: int | None = None) -> np.ndarray:  # fmt: skip
+def prepared(paths: Sequence[str | Path], size: int = SIZE, workers: int | None = None
+             ) -> np.ndarray:  # fmt: skip
     """uint8 [n, size, size, 3], decoded side by side.
 
     The whole photograph is squeezed to a square: a lesion may reach its border, and every
@@ -25,13 +25,10 @@ def prepared(paths: Sequence[str | Path], size: int = SIZE, constancy: str = "sh
 
     Raises:
         DataError: a file cannot be read.
-        ValueError: an unknown constancy, see `colour.constant`.
     """
 
     def one(path: str | Path) -> np.ndarray:
-        path = Path(path)
-        image, _ = pictures.decode(path, pictures.bytes_of(path), enough=size)
-        return colour.constant(squeezed(np.asarray(image), size)[None], constancy)[0]
+        return of_bytes(Path(path), pictures.bytes_of(Path(path)), size)
 
     found = np.empty((len(paths), size, size, 3), np.uint8)
     # Decoding leaves Python's lock.
@@ -39,6 +36,12 @@ def prepared(paths: Sequence[str | Path], size: int = SIZE, constancy: str = "sh
         for number, picture in enumerate(pool.map(one, paths)):
             found[number] = picture
     return found
+
+
+def of_bytes(path: Path, content: bytes, size: int) -> np.ndarray:
+    """uint8 [size, size, 3] of a file's content; `path` is for the error."""
+    image, _ = pictures.decode(path, content, enough=ENOUGH * size)
+    return squeezed(np.asarray(image), size)
 
 
 def squeezed(pixels: np.ndarray, size: int) -> np.ndarray:

@@ -7,7 +7,7 @@ the same. Each figure says which one it is of.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -20,9 +20,11 @@ from common.records import record
 from common.screening_records import spread
 from common.vision import baselines
 from recipes._skin import train
+from recipes._skin.cut import Cut, Seen
 from recipes._skin.data import Lesions
 
 OURS, MOST = "ours", "the commonest class"
+CURVES = {name: name for name in ("balanced accuracy", "AUC of malignant")}
 
 
 def shares(logits: Sequence[np.ndarray], frequencies: np.ndarray, wanted: np.ndarray,
@@ -112,3 +114,75 @@ def measure_baselines(lesions: Lesions, seeds: list[int]) -> list[dict]:
     group = test["group"].to_numpy()
     return [record(lesions.name, name, metric, spread(group, function, truth, guess), seeds)
             for name, guess in found.items() for metric, function in figures.items()]  # fmt: skip
+
+
+def thresholds(lesions: Lesions, rows: pd.DataFrame, found: np.ndarray, sensitivity: float,
+               specificity: float) -> dict[str, float]:  # fmt: skip
+    """Two operating points for "malignant", chosen on the validation part.
+
+    Args:
+        rows, found: of it, see `shares`.
+        sensitivity, specificity: see `screening_records.two_points`.
+    """
+    return screening_records.two_points(*malignant(lesions, rows, found), sensitivity, specificity)
+
+
+def learning_curve(lesions: Lesions, fresh: Callable[[], Cut], seen: Mapping[str, Seen],
+                   sizes: Sequence[int] = (250, 500, 1000, 2000), *, whole: np.ndarray,
+                   epochs: int, draws: int = 1, log=None) -> pd.DataFrame:  # fmt: skip
+    """Figures on the test part of single members that learned from fewer lesions.
+
+    Args:
+        fresh: gives a cut of an untaught backbone. seen: of each part.
+        sizes: photographs to learn from; those that are too many are left out.
+        whole: logits [m, classes] on the test part of a member that learned from all.
+        epochs: of each; with few photographs up to three times as many, so that it takes steps.
+
+    Returns:
+        "photographs", then the figures of `CURVES`, each with " least" and " most".
+    """
+    train_rows, test = lesions.part("train"), lesions.part("test")
+    labels, groups = train_rows["label"].to_numpy(), train_rows["group"].to_numpy()
+    held, count = lesions.part("validation")["label"].to_numpy(), len(lesions.classes)
+    table = []
+    for size in [size for size in sizes if size < 0.8 * len(labels)]:
+        figures = []
+        for draw in range(draws):
+            rows = _fewer(labels, groups, size, draw)
+            more = min(3.0, (len(labels) / size) ** 0.5)
+            taught = train.teach(
+                fresh(), seen["train"].of(rows), labels[rows], seen["validation"], held, count,
+                None, epochs=round(epochs * more), seed=draw, log=log,
+            )  # fmt: skip
+            figures.append(_curve_figures(lesions, test, taught.logits(seen["test"]),
+                                          taught.frequencies))  # fmt: skip
+        table.append((size, figures))
+    frequencies = train.frequencies(labels, count)
+    table.append((len(labels), [_curve_figures(lesions, test, whole, frequencies)]))
+    ways = {"": np.mean, " least": min, " most": max}
+    return pd.DataFrame([
+        {"photographs": size, **{name + which: way([each[name] for each in figures])
+                                 for name in CURVES for which, way in ways.items()}}
+        for size, figures in table
+    ])  # fmt: skip
+
+
+def _curve_figures(lesions: Lesions, rows: pd.DataFrame, logits: np.ndarray,
+                   frequencies: np.ndarray) -> dict[str, float]:  # fmt: skip
+    even = np.full(len(frequencies), 1 / len(frequencies))
+    found = shares([logits], frequencies, even)
+    ill, score = malignant(lesions, rows, found)
+    return {"balanced accuracy": balanced(rows["label"].to_numpy(), likeliest(found)),
+            "AUC of malignant": screening.auc(ill, score).value}  # fmt: skip
+
+
+def _fewer(labels: np.ndarray, groups: np.ndarray, size: int, seed: int) -> np.ndarray:
+    """Rows of about so many photographs: whole groups, every class in its share, none empty."""
+    random, kept = np.random.default_rng((seed, size)), []
+    for label in np.unique(labels):
+        inside = np.flatnonzero(labels == label)
+        order = random.permutation(np.unique(groups[inside]))
+        rank = np.argsort(order)[np.searchsorted(np.sort(order), groups[inside])]
+        wanted = max(2, round(size * len(inside) / len(labels)))
+        kept.append(inside[np.argsort(rank, kind="stable")][:wanted])
+    return np.sort(np.concatenate(kept))

@@ -25,6 +25,7 @@ from recipes._skin.cut import Cut, Seen
 RATE, HEAD_RATE = 1e-4, 1e-3  # of the upper part and of the matrix on top
 DECAY, SMOOTHING, DROPOUT, SOFTEN = 1e-2, 0.05, 0.4, 0.5
 BATCH = 32
+SCALE, EVEN, ANSWERS = "scale", "even", "answers"  # layers of a member
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,13 @@ class Taught:
         model: {"maps", "below"} of one view -> logits [n, classes].
         history: see `training.fit`.
         frequencies: of each class, as the weighted loss saw them, float [classes], sum 1.
+        cut: whose upper part was taught.
     """
 
     model: keras.Model
     history: History
     frequencies: np.ndarray
+    cut: Cut
 
     def logits(self, seen: Seen, batch: int = 64) -> np.ndarray:
         """float32 [n, classes], the mean of the views."""
@@ -53,34 +56,36 @@ class Taught:
         return total / seen.below.shape[1]
 
 
-def network(cut: Cut, below: np.ndarray, classes: int, seed: int) -> keras.Model:
+def network(cut: Cut, mean: np.ndarray, variance: np.ndarray, classes: int, seed: int
+            ) -> keras.Model:  # fmt: skip
     """A fresh matrix on the features of all layers, standardised as the training photographs'.
 
     Args:
-        cut: whose upper part learns. below: float [n, d0] of the training photographs.
+        cut: whose upper part learns. mean, variance: float [d0] of the features below the cut.
     """
     inputs = {"maps": keras.Input(cut.upper.input_shape[1:], name="maps"),
-              "below": keras.Input(below.shape[1:], name="below")}  # fmt: skip
-    scale = keras.layers.Normalization(mean=below.mean(axis=0), variance=below.var(axis=0) + 1e-6,
-                                       dtype="float32")  # fmt: skip
-    even = keras.layers.BatchNormalization(center=False, scale=False, dtype="float32")
+              "below": keras.Input(mean.shape, name="below")}  # fmt: skip
+    scale = keras.layers.Normalization(mean=mean, variance=variance, dtype="float32", name=SCALE)
+    even = keras.layers.BatchNormalization(center=False, scale=False, dtype="float32", name=EVEN)
     features = [scale(inputs["below"]), even(cut.upper(inputs["maps"]))]
     both = keras.layers.Concatenate(dtype="float32")(features)
     both = keras.layers.Dropout(DROPOUT, seed=seed, dtype="float32")(both)
     logits = keras.layers.Dense(classes, kernel_initializer="zeros", dtype="float32",
-                                name="answers")(both)  # fmt: skip
-    return keras.Model(inputs, logits, name="lesions")
+                                name=ANSWERS)(both)  # fmt: skip
+    return keras.Model(inputs, logits, name=f"member_{seed}")
 
 
 def teach(cut: Cut, seen: Seen, labels: np.ndarray, held: Seen, held_labels: np.ndarray,
-          classes: int, output_dir: str | Path, *, epochs: int = 8, seed: int = 0,
-          resume: bool = True, log: Callable[[str], None] | None = print) -> Taught:  # fmt: skip
+          classes: int, output_dir: str | Path | None, *, epochs: int = 8, seed: int = 0,
+          batch_size: int = BATCH, resume: bool = True,
+          log: Callable[[str], None] | None = print) -> Taught:  # fmt: skip
     """Teach the upper part and a matrix on top.
 
     Args:
         cut: of a fresh backbone: its upper weights are changed.
         seen, labels: of the training photographs. held, held_labels: they choose the epoch.
-        output_dir: checkpoints go there; a stopped run goes on after its last whole epoch.
+        output_dir: checkpoints go there; a stopped run goes on after its last whole epoch. None
+            keeps none.
         seed: of the order and the views.
 
     Raises:
@@ -90,11 +95,12 @@ def teach(cut: Cut, seen: Seen, labels: np.ndarray, held: Seen, held_labels: np.
     if epochs < 1 or not counts.all():
         raise ValueError(f"epochs={epochs} must be 1 or more, and every class needs a photograph; "
                          f"there are {counts.tolist()}.")
-    weights = (len(labels) / counts) ** SOFTEN
-    weights /= (weights * counts).sum() / len(labels)
+    softened = frequencies(labels, classes)
+    weights = softened / counts * len(labels)
     _frozen_norms(cut)
-    model = network(cut, seen.below.reshape(-1, seen.below.shape[-1]), classes, seed)
-    steps = -(-len(labels) // BATCH) * epochs
+    below = seen.below.reshape(-1, seen.below.shape[-1])
+    model = network(cut, below.mean(axis=0), below.var(axis=0) + 1e-6, classes, seed)
+    steps = -(-len(labels) // batch_size) * epochs
     lower = {id(weight) for weight in cut.upper.weights}
     factors = [RATE / HEAD_RATE if id(v) in lower else 1.0 for v in model.trainable_variables]
     rate = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=HEAD_RATE,
@@ -103,20 +109,28 @@ def teach(cut: Cut, seen: Seen, labels: np.ndarray, held: Seen, held_labels: np.
                   keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=SMOOTHING),
                   weighted_metrics=["accuracy"])  # fmt: skip
     views = seen.below.shape[1]
+    first = np.random.default_rng(seed).integers(0, views, len(labels))
 
     def epoch_of(number: int) -> _Epoch:
-        random = np.random.default_rng((seed, number))
-        return _Epoch(seen, labels, weights, random.permutation(len(labels)),
-                      random.integers(0, views, len(labels)), classes)  # fmt: skip
+        order = np.random.default_rng((seed, number)).permutation(len(labels))
+        # Each view in its turn, so that none comes twice before all came once.
+        turn = (first[order] + number) % views
+        return _Epoch(seen, labels, weights, order, turn, classes, batch_size)
 
     rows = np.arange(len(held_labels))
     history = training.fit(
-        model, epoch_of, _Epoch(held, held_labels, weights, rows, rows * 0, classes),
+        model, epoch_of, _Epoch(held, held_labels, weights, rows, rows * 0, classes, batch_size),
         epochs=epochs, output_dir=output_dir, resume=resume, monitor="val_loss", seed=seed, log=log,
-        settings={"rates": (RATE, HEAD_RATE), "seed": seed, "key": cut.taps.backbone.key},
+        settings={"rates": (RATE, HEAD_RATE), "seed": seed, "key": cut.taps.backbone.key,
+                  "batch_size": batch_size, "constancy": cut.constancy},
     )  # fmt: skip
-    shares = counts * weights
-    return Taught(model, history, shares / shares.sum())
+    return Taught(model, history, softened, cut)
+
+
+def frequencies(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Of each class as the weighted loss sees them, float [classes], sum 1."""
+    found = np.bincount(labels, minlength=classes) ** (1 - SOFTEN)
+    return found / found.sum()
 
 
 def priors(logits: np.ndarray, frequencies: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -141,16 +155,17 @@ def _given(seen: Seen, rows: np.ndarray, views) -> dict[str, np.ndarray]:
 class _Epoch(keras.utils.PyDataset):
     """Photographs in an order, each in one of its views, with the weights of their classes."""
 
-    def __init__(self, seen, labels, weights, order, views, classes):
+    def __init__(self, seen, labels, weights, order, views, classes, batch_size):
         super().__init__()
         self.seen, self.labels, self.weights = seen, labels, weights
         self.order, self.views, self.classes = order, views, classes
+        self.batch_size = batch_size
 
     def __len__(self):
-        return -(-len(self.order) // BATCH)
+        return -(-len(self.order) // self.batch_size)
 
     def __getitem__(self, step):
-        part = slice(step * BATCH, (step + 1) * BATCH)
+        part = slice(step * self.batch_size, (step + 1) * self.batch_size)
         rows = self.order[part]
         answers = np.eye(self.classes, dtype=np.float32)[self.labels[rows]]
         return (_given(self.seen, rows, self.views[part]), answers,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common import export, machine, metrics
+from common import export, metrics, results
 from recipes.neural_style import colours, flow, targets
 from recipes.neural_style.data import Collection
 from recipes.neural_style.one_pass import Taught
@@ -227,16 +227,7 @@ def summary(data: Collection, recorded: dict, output_dir: str | Path, seconds: f
         recorded: what `results.record` gave.
         seconds: that the whole run took.
     """
-    from common.history import duration
-
-    folder = Path(output_dir)
-    print(f"{data.name}: done in {duration(seconds)}, "
-          f"{machine.peak_memory_mb() / 1024:.1f} GB of memory at most.")
-    print(verdict(data, recorded["metrics"]))
-    for name, what in (
-        ("picture.png", "the first picture"), ("pictures", "all pictures, finished and begun"),
-        ("film.gif", "the film"), ("fast", "the network that gives its style in one pass"),
-        ("export", "the same for serving"), ("metrics.json", "the numbers"),
-    ):  # fmt: skip
-        if (folder / name).exists():
-            print(f"  {folder / name}: {what}")
+    results.last_words(data.name, verdict(data, recorded["metrics"]), output_dir, seconds, {
+        "picture.png": "the first picture", "pictures": "all pictures, finished and begun",
+        "film.gif": "the film", "fast": "the network that gives its style in one pass",
+    })  # fmt: skip

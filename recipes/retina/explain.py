@@ -1,156 +1,50 @@
-"""Why a photograph is referred: which places spoke for it, and whether such a map is to be trusted.
-
-The logit of "referable" is a sum over places: of each map there times a number, and of its square
-times another. So each place's share in it is exact (Zhou et al., "Learning Deep Features for
-Discriminative Localization", CVPR 2016, equation 2). That map is called "shares" here; Grad-CAM and
-integrated gradients (`common.vision.gradients`) stand beside it.
-"""
+"""Why a photograph is referred: the witness of *referable*, and where its lesions are known."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
 import pandas as pd
 
-from common.vision import saliency
-from common.vision.saliency import Sanity
-from common.vision.taps import Taps, pooled
+from common.vision.taps import Taps
+from common.vision.witness import Witness
 from recipes.retina import heads
 from recipes.retina.data import REFERABLE
 from recipes.retina.learning import Heads
 
-SHARES, GRAD_CAM, INTEGRATED = "shares", "Grad-CAM", "integrated gradients"
-SLACK = 16  # pixels of 512 beside a lesion that still count: half a place of the last maps
-SMALLEST = 24  # pixels of a side to which maps of any layer are brought, so that they add up
+SLACK = 16 / 512  # of a side, beside a lesion, that still count: half a place of the last maps
 
 
-@dataclass(frozen=True)
-class Witness:
-    """The one question, as a network that also shows its maps.
+def witness(taps: Taps, trained: Heads, question: int = REFERABLE - 1) -> Witness:
+    """The members' mean direction for "above grade `question`?".
 
-    Attributes:
-        model: float32 [n, size, size, 3] of 0 to 255, prepared -> "logit" [n, 1], the mean of the
-            members', and "maps_0", "maps_1", ... [n, height, width, d] of each layer.
-        centre: float [d], the training photographs' mean features, to which shares are relative.
+    A softmax asks no such question alone; for it, the mean logit of the grades above stands
+    against that of the others.
     """
-
-    model: keras.Model
-    centre: np.ndarray
-
-    @classmethod
-    def of(cls, taps: Taps, trained: Heads, question: int = REFERABLE - 1) -> Witness:
-        """The members' mean direction for "above grade `question`?".
-
-        A softmax asks no such question alone; for it, the mean logit of the grades above stands
-        against that of the others.
-        """
-        answers = heads.WIDTHS[trained.kind]
-        asks = np.zeros(answers)
-        if trained.kind == "softmax":
-            asks[question + 1 :] = 1 / (answers - question - 1)
-            asks[: question + 1] = -1 / (question + 1)
-        else:
-            asks[question] = 1
-        asks = np.tile(asks, trained.members)[:, None] / trained.members
-        kernel = trained.kernel[:, : len(asks)] @ asks
-        bias = trained.bias[: len(asks)] @ asks - trained.mean @ kernel
-        dense = keras.layers.Dense(1, name="direction", dtype="float32")
-        inputs = keras.Input(taps.maps.input_shape[1:], name="pixels")
-        maps = keras.tree.flatten(taps.maps(inputs))
-        found = {f"maps_{k}": each for k, each in enumerate(maps)}
-        found["logit"] = dense(pooled(maps))
-        model = keras.Model(inputs, found, name="witness")
-        dense.set_weights([kernel.astype(np.float32), bias.astype(np.float32)])
-        return cls(model, trained.mean)
-
-    def forgotten(self, seed: int = 0) -> Witness:
-        """The same with all its weights re-drawn, see `saliency.randomised`."""
-        return Witness(saliency.randomised(self.model, seed), self.centre)
-
-    def shares(self, pictures: np.ndarray) -> np.ndarray:
-        """float32 [n, h, w], h and w of the finest layer; the sum of a map is the logit, less that
-        of a photograph with the training photographs' mean features.
-
-        Args:
-            pictures: uint8 [n, size, size, 3], prepared.
-        """
-        kernel = self.model.get_layer("direction").get_weights()[0][:, 0]
-        found = []
-        for picture in pictures:
-            seen = self.model.predict_on_batch(picture[None].astype(np.float32))
-            layers = [keras.ops.convert_to_numpy(seen[f"maps_{k}"])[0].astype(np.float32)
-                      for k in range(len(seen) - 1)]  # fmt: skip
-            side = max(SMALLEST, *(each.shape[0] for each in layers))
-            whole, place = np.zeros((side, side), np.float32), 0
-            for maps in layers:
-                height, width, depth = maps.shape
-                at = slice(place, place + 2 * depth)
-                both = np.concatenate([maps, maps**2], axis=2) - self.centre[at]
-                share = both @ kernel[at] / (height * width)
-                place = at.stop
-                whole += _spread(height, side) @ share @ _spread(width, side).T
-            found.append(whole)
-        return np.stack(found)
-
-    def grad_cam(self, pictures: np.ndarray) -> np.ndarray:
-        """float32 [n, h, w] of the last layer, see `gradients.grad_cam`."""
-        last = self.model.output[f"maps_{len(self.model.output) - 2}"]
-        maps = keras.Model(self.model.input, last)
-        kernel = self.model.get_layer("direction").get_weights()[0][-2 * last.shape[-1] :, 0]
-        return saliency.grad_cam(maps, _Pooled(kernel), pictures.astype(np.float32))
-
-    def integrated(self, pictures: np.ndarray, steps: int = 16) -> saliency.Attributions:
-        """Integrated gradients of the logit, from the mean colour of each set of pictures."""
-        baseline = np.broadcast_to(pictures.mean(axis=(0, 1, 2)), pictures.shape[1:])
-        return saliency.integrated_gradients(_Logit(self.model), pictures.astype(np.float32),
-                                             baseline.astype(np.float32), steps)  # fmt: skip
-
-    def maps(self, pictures: np.ndarray, steps: int = 16, log: Callable | None = None
-             ) -> dict[str, np.ndarray]:  # fmt: skip
-        """All three, by name; `steps` of 0 leaves integrated gradients out, which take longest."""
-        found = {SHARES: self.shares(pictures), GRAD_CAM: self.grad_cam(pictures)}
-        if steps:
-            traced = self.integrated(pictures, steps)
-            if log:
-                missed = np.abs(traced.gap) / np.maximum(np.abs(traced.change), 1e-6)
-                log(f"integrated gradients with {steps} steps: they miss {np.median(missed):.0%} "
-                    "of the change of the logit (median)")
-            # A single pixel says little: what a lesion's pixels add is looked at.
-            found[INTEGRATED] = np.stack([cv2.GaussianBlur(each, (0, 0), each.shape[0] / 100)
-                                          for each in traced.maps])  # fmt: skip
-        return found
+    answers = heads.WIDTHS[trained.kind]
+    asks = np.zeros(answers)
+    if trained.kind == "softmax":
+        asks[question + 1 :] = 1 / (answers - question - 1)
+        asks[: question + 1] = -1 / (question + 1)
+    else:
+        asks[question] = 1
+    asks = np.tile(asks, trained.members) / trained.members
+    kernel = trained.kernel[:, : len(asks)] @ asks
+    bias = trained.bias[: len(asks)] @ asks - trained.mean @ kernel
+    return Witness.of(taps.maps, kernel, float(bias), trained.mean)
 
 
-def _spread(count: int, side: int) -> np.ndarray:
-    """float32 [side, count]: each of `count` cells dealt to the finer ones it covers, sum kept."""
-    edges, cells = np.linspace(0, 1, side + 1), np.linspace(0, 1, count + 1)
-    ends = np.minimum(edges[1:, None], cells[1:])
-    return (np.maximum(ends - np.maximum(edges[:-1, None], cells[:-1]), 0) * count).astype(
-        np.float32
-    )
+def inside(pictures: np.ndarray) -> np.ndarray:
+    """Where the disc is, bool [n, size, size]: outside it every prepared photograph is one colour.
 
-
-class _Logit:
-    def __init__(self, model: keras.Model):
-        self.model = model
-
-    def __call__(self, pixels):
-        return self.model(pixels, training=False)["logit"][:, 0]
-
-
-class _Pooled:
-    """The last layer's part of the logit, as a function of its maps."""
-
-    def __init__(self, kernel: np.ndarray):
-        self.kernel = kernel[:, None]
-
-    def __call__(self, maps):
-        return keras.ops.matmul(pooled([maps]), self.kernel)[:, 0]
+    Args:
+        pictures: uint8 [n, size, size, 3], prepared.
+    """
+    found = np.any(pictures != pictures[:, :1, :1], axis=3).astype(np.uint8)
+    window = np.ones((9, 9))  # a vessel may have that colour by chance
+    return np.stack([cv2.morphologyEx(each, cv2.MORPH_CLOSE, window) for each in found]) > 0
 
 
 def lesions(folder: Path, rows: pd.DataFrame, size: int, discs: list, share: float) -> np.ndarray:
@@ -171,34 +65,3 @@ def lesions(folder: Path, rows: pd.DataFrame, size: int, discs: list, share: flo
                            [0, scale, size / 2 - scale * disc.y]])  # fmt: skip
         found.append(cv2.warpAffine(mask.astype(np.uint8), move, (size, size)) > 0)
     return np.stack(found)
-
-
-def localisation(found: Mapping[str, np.ndarray], masks: np.ndarray) -> pd.DataFrame:
-    """How well maps find lesions: means over the photographs that have some.
-
-    Returns:
-        A row for each map, then "by chance" and "the middle"; "pointing", "overlap", "mass"
-        (see `saliency`), and "photographs".
-    """
-    slack, filled = SLACK * masks.shape[1] / 512, masks.any(axis=(1, 2))
-    table = {name: {"pointing": np.nanmean(saliency.pointing_game(each, masks, slack)),
-                    "overlap": np.nanmean(saliency.overlap(each, masks)),
-                    "mass": np.nanmean(saliency.mass_inside(each, masks))}
-             for name, each in found.items()}  # fmt: skip
-    table["by chance"] = saliency.by_chance(masks, slack).mean().to_dict()
-    table["the middle"] = saliency.at_middle(masks, slack).mean().to_dict()
-    frame = pd.DataFrame.from_dict(table, orient="index").rename_axis("map")
-    return frame.assign(photographs=int(filled.sum()))
-
-
-def sanity(witness: Witness, found: Mapping[str, np.ndarray], pictures: np.ndarray,
-           groups: np.ndarray, steps: int = 16, seed: int = 0) -> dict[str, Sanity]:  # fmt: skip
-    """Whether each kind of map hangs on what was learned, on the places inside the disc."""
-    blank = witness.forgotten(seed).maps(pictures, steps if INTEGRATED in found else 0)
-    # Outside the disc every prepared photograph is the same.
-    inside = np.any(pictures != pictures[:, :1, :1], axis=3).astype(np.float32)
-    verdicts = {}
-    for name, maps in found.items():
-        where = saliency.resized(inside, *maps.shape[1:]) > 0.5
-        verdicts[name] = saliency.sanity(maps, blank[name], where=where, groups=groups, seed=seed)
-    return verdicts

@@ -5,7 +5,6 @@ For study; it is no medical device.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,16 +13,17 @@ import pandas as pd
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from common import export, files, pictures
+from common import export, files, forms, pictures
 from common import lite as lites
 from recipes.retina import ordinal, preprocess, quality
 from recipes.retina.data import GRADES, REFERABLE
 from recipes.retina.grader import NOTICE, Grader
 
 SIGNATURE = "grade"
+# Whole numbers throughout do not bear means of squares.
+LITE = ("float32", "int8_weights")
 EXAMPLES = 4  # photographs on which the export must answer as Python does
 TOLERANCE = 5e-3  # of a probability there
-TIMED = 30  # photographs for the latency
 COLUMNS = ["MB", "ms a photograph", "kappa", "accuracy", "AUC", "answered", "same grade",
            "same referral", "referable off by"]  # fmt: skip
 
@@ -129,10 +129,9 @@ def _card(grader: Grader, name: str, recorded: dict, folder: Path) -> None:
 
 
 def lite(grader: Grader, prepared: np.ndarray, output_dir: str | Path) -> dict[str, Path]:
-    """OUTPUT_DIR/lite/<kind>.tflite of each kind: prepared pixels in, float32 [1, 7] out.
+    """OUTPUT_DIR/lite/<kind>.tflite, see `common.lite`: prepared pixels in, float32 [1, 7] out.
 
-    The answers are `Grader.columns`; for the preparation see `Grader.preparation`, for what "int8"
-    takes and gives `common.lite`.
+    The answers are `Grader.columns`; for the preparation see `Grader.preparation`.
 
     Args:
         prepared: uint8 [m, size, size, 3], prepared training photographs, a hundred or so.
@@ -140,7 +139,7 @@ def lite(grader: Grader, prepared: np.ndarray, output_dir: str | Path) -> dict[s
     Raises:
         RuntimeError: Keras runs on another backend than TensorFlow.
     """
-    return lites.convert(grader.network, prepared, Path(output_dir) / "lite")
+    return lites.convert(grader.network, prepared, Path(output_dir) / "lite", LITE)
 
 
 def compared(
@@ -168,28 +167,29 @@ def compared(
     """
     if len(grades) != len(paths):
         raise ValueError(f"{len(grades)} grades are given for {len(paths)} paths.")
-    made = grader.preparation
-    prepared = preprocess.prepare(paths, made.size, made.leveling, share=made.share, log=log)
+    how = grader.preparation
+    prepared = preprocess.prepare(paths, how.size, how.leveling, share=how.share, log=log)
     if not len(prepared):
         raise ValueError("None of the photographs can be prepared. " + prepared.report.summary())
     paths = [Path(paths[k]) for k in prepared.kept]
     grades, shown = np.asarray(grades)[prepared.kept], prepared.pixels
     own = grader.answers(shown)
-    weights = sum(weight.size for weight in map(np.asarray, grader.network.get_weights())) * 4 / 1e6
-    forms = {
-        "Python, from files": (own, weights, _pace(lambda path: grader.grade([path]), paths)),
-        "Keras, prepared": (own, weights, _pace(grader.network.predict_on_batch,
-                                                shown[:TIMED, None].astype(np.float32))),
+    weights = forms.megabytes(grader.network)
+    few = shown[: forms.TIMED, None].astype(np.float32)
+    made = {
+        "Python, from files": (own, weights, forms.pace(lambda path: grader.grade([path]), paths)),
+        "Keras, prepared": (own, weights, forms.pace(grader.network.predict_on_batch, few)),
     }  # fmt: skip
     if saved is not None:
-        found, pace = _served(saved, paths)
-        forms["SavedModel, from files"] = (found, _megabytes(saved), pace)
+        contents = [path.read_bytes() for path in paths]
+        found, pace = forms.served(saved, SIGNATURE, "photograph", contents, _served)
+        made["SavedModel, from files"] = (np.stack(found), forms.megabytes(saved), pace)
     for kind, path in lite_files.items():
         found, pace = lites.run(path, shown)
-        forms[f"LiteRT {kind}, prepared"] = (found, _megabytes(path), pace)
+        made[f"LiteRT {kind}, prepared"] = (found, forms.megabytes(path), pace)
     threshold = next(iter(grader.thresholds.values()))
     table = {form: (size, pace, *_agreement(found, own, grades, threshold))
-             for form, (found, size, pace) in forms.items()}  # fmt: skip
+             for form, (found, size, pace) in made.items()}  # fmt: skip
     return pd.DataFrame.from_dict(table, orient="index", columns=COLUMNS).rename_axis("form")
 
 
@@ -209,36 +209,8 @@ def _agreement(found: np.ndarray, own: np.ndarray, grades: np.ndarray, threshold
             (guess == own[:, : len(GRADES)].argmax(axis=1)).mean(), same.mean(), off)  # fmt: skip
 
 
-def _served(saved: Path, paths: Sequence[Path]) -> tuple[np.ndarray, float]:
-    """Probabilities of grades and of referable, float32 [n, 6], and ms a photograph."""
-    import tensorflow as tf
-
-    # The module must live as long as its function.
-    loaded = tf.saved_model.load(str(saved))
-    function = loaded.signatures[SIGNATURE]
-
-    def answer(path: Path) -> np.ndarray:
-        try:
-            found = function(photograph=tf.constant([path.read_bytes()]))
-        except tf.errors.InvalidArgumentError:  # no JPEG or PNG
-            return np.full(len(GRADES) + 1, np.nan, np.float32)
-        return np.append(found["probabilities"].numpy(), found["referable"].numpy())
-
-    pace = _pace(answer, paths)
-    return np.stack([answer(path) for path in paths]), pace
-
-
-def _pace(one, given: Sequence) -> float:
-    """Median ms that `one` takes of the first `TIMED`; the first of all is not counted."""
-    one(given[0])
-    spent = []
-    for each in given[:TIMED]:
-        began = time.perf_counter()
-        one(each)
-        spent.append(time.perf_counter() - began)
-    return 1e3 * float(np.median(spent))
-
-
-def _megabytes(path: Path) -> float:
-    inside = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
-    return sum(each.stat().st_size for each in inside) / 1e6
+def _served(found) -> np.ndarray:
+    """Probabilities of grades and of referable, float32 [6]; not numbers without an answer."""
+    if found is None:
+        return np.full(len(GRADES) + 1, np.nan, np.float32)
+    return np.append(found["probabilities"].numpy(), found["referable"].numpy())

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
-import cv2
-import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
 from common import pictures, plots
-from common.vision.explain import overlay
 from recipes.retina import disc, normalize, preprocess
 from recipes.retina.data import GRADES, Eyes
 
 SHOWN = 256  # pixels of a side
-GREEN = (90, 255, 120)
-PEAKS = 99.5  # percent of a map's places below which its colours differ
 
 
 def read(path: str, size: int = SHOWN) -> np.ndarray:
@@ -79,68 +72,3 @@ def leveled(paths: list[str], size: int = 384) -> Figure:
             shown.append((name, preprocess.of_file(path, size, leveling)[0]))
     columns = 1 + len(normalize.LEVELINGS)
     return plots.sheet(shown, columns=columns, title="What is done to a photograph")
-
-
-def reasons(photographs: np.ndarray, maps: Mapping[str, np.ndarray], names: list[str],
-            masks: np.ndarray | None = None, title: str = "") -> Figure:  # fmt: skip
-    """Photographs, where known their lesions, and what spoke for a referral by each kind of map.
-
-    Args:
-        photographs: uint8 [n, size, size, 3] to draw on. maps: float [n, h, w] by name.
-        names: what each is and what was said of it. masks: bool [n, size, size] of lesions.
-    """
-    columns = 1 + (masks is not None) + len(maps)
-    figure, axes = plt.subplots(len(photographs), columns, squeeze=False, layout="constrained",
-                                figsize=(2.5 * columns, 2.6 * len(photographs) + 0.5))  # fmt: skip
-    for line, (row, photograph) in enumerate(zip(axes, photographs, strict=True)):
-        drawn = [(names[line], photograph)]
-        if masks is not None:
-            drawn.append(("its lesions", outlined(photograph, masks[line])))
-        drawn += [(name, overlay(photograph, _without_peaks(found[line])))
-                  for name, found in maps.items()]  # fmt: skip
-        for axis, (name, pixels) in zip(row, drawn, strict=True):
-            axis.imshow(pixels, interpolation="lanczos")
-            axis.axis("off")
-            axis.set_title(name, fontsize=9, loc="center")
-    if title:
-        figure.suptitle(title, fontweight="bold", x=0.01, ha="left")
-    plt.close(figure)
-    return figure
-
-
-def _without_peaks(found: np.ndarray) -> np.ndarray:
-    """A map in which the few warmest places do not outshine all others."""
-    return np.minimum(found, np.percentile(found, PEAKS))
-
-
-def outlined(photograph: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The photograph with green lines round what is in the mask."""
-    found = photograph.copy()
-    wider = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8))
-    lines, _ = cv2.findContours(wider, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return cv2.drawContours(found, lines, -1, GREEN, 1, cv2.LINE_AA)
-
-
-def learning_curve(table: pd.DataFrame, published: Mapping[str, float] | None = None,
-                   title: str = "More photographs") -> Figure:  # fmt: skip
-    """Figures on the test part against how many photographs were learned from.
-
-    Args:
-        table: of `report.learning_curve`. published: areas under the curve by the paper's name,
-            drawn as hollow marks at the right edge.
-    """
-    with plt.rc_context({"font.size": 10.5}):
-        figure, axes = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
-        for axis, metric in zip(axes, ("kappa", "AUC of referable"), strict=True):
-            axis.plot(table["photographs"], table[metric], "o-", label="ours, mean over draws")
-            axis.fill_between(table["photographs"], table[f"{metric} least"],
-                              table[f"{metric} most"], alpha=0.2, label="least to most")
-            for name, value in (published or {}).items() if metric.startswith("AUC") else ():
-                axis.axhline(value, linestyle=":", color="grey", label=f"{name}: {value:.3f}")
-            axis.set(xscale="log", xlabel="training photographs", ylabel=metric, title=metric)
-            axis.set_xticks(table["photographs"], [f"{n:,}" for n in table["photographs"]])
-            axis.minorticks_off()
-            axis.legend(fontsize=9)
-        figure.suptitle(title, fontweight="bold", x=0.01, ha="left")
-        plt.close(figure)
-    return figure

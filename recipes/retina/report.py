@@ -154,6 +154,10 @@ def _scores(task: Task, guess: np.ndarray, suspicion: np.ndarray, strength: floa
             strength)  # fmt: skip
 
 
+# Figures of a learning curve, and what they are called among the records.
+CURVES = {"kappa": "quadratic kappa", "AUC of referable": "AUC of referable"}
+
+
 def learning_curve(task: Task, tested: np.ndarray, rows: pd.DataFrame, strength: float,
                    sizes: Sequence[int] = (40, 80, 160, 320), draws: int = 3, **settings
                    ) -> pd.DataFrame:  # fmt: skip
@@ -187,20 +191,6 @@ def learning_curve(task: Task, tested: np.ndarray, rows: pd.DataFrame, strength:
     names = [f"{what}{which}" for what in ("kappa", "AUC of referable")
              for which in ("", " least", " most")]  # fmt: skip
     return pd.DataFrame(found, columns=["photographs", *names])
-
-
-def measure_curve(name: str, curve: pd.DataFrame, seeds: list[int]) -> list[dict]:
-    """The figures of `learning_curve` as records; their interval is from the least to the most."""
-    records = []
-    for row in curve.to_dict("records"):
-        for metric in ("kappa", "AUC of referable"):
-            found = Interval(value=row[metric], low=row[f"{metric} least"],
-                             high=row[f"{metric} most"], n=int(row["photographs"]),
-                             method="least and most of the draws")  # fmt: skip
-            full = "quadratic kappa" if metric == "kappa" else metric
-            variant = f"{OURS}, {row['photographs']:.0f} photographs"
-            records.append(record(name, variant, full, found, seeds))
-    return records
 
 
 def measure_baselines(eyes: Eyes, seeds: list[int]) -> list[dict]:

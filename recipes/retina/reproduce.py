@@ -62,8 +62,9 @@ def study(eyes, seen, variant: str, kind: str, rates: tuple[float, float]) -> li
         chosen = report.thresholds(train, held_out, *rates)
         points = report.points(test, found, chosen, None)
         records += screening_records.of_points(eyes.name, variant, points, [SEED])
-        records += report.measure_curve(eyes.name, report.learning_curve(
-            task, seen[1].mean(axis=1), test, judged.strength, kind=kind), [SEED])  # fmt: skip
+        curve = report.learning_curve(task, seen[1].mean(axis=1), test, judged.strength, kind=kind)
+        records += screening_records.of_curve(eyes.name, variant, curve, "photographs",
+                                              report.CURVES, [SEED])  # fmt: skip
     return records
 
 

@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from common import machine, results, screening, screening_tables
-from common.history import duration
+from common import results, screening, screening_tables
 from common.metrics import Interval, wilson
 from common.screening_tables import Panel
 from common.vision import distort
@@ -146,9 +145,9 @@ def regraded(grader: Grader, tuned: Tuned, task: Task, pictures: np.ndarray, kin
     return made, seen, trained
 
 
-def published(eyes: Eyes) -> dict[str, float]:
-    """Areas of the paper to stand beside ours; none beside what was drawn."""
-    return {} if eyes.synthetic else PAPER
+def published(eyes: Eyes) -> dict[str, dict[str, float]]:
+    """Figures of the paper to stand beside ours; none beside what was drawn."""
+    return {} if eyes.synthetic else {"AUC of referable": PAPER}
 
 
 def broken_example(eyes: Eyes, output_dir: str | Path) -> Path:
@@ -207,14 +206,5 @@ def verdict(eyes: Eyes, records: list[dict], backbone: Backbone) -> str:
 def summary(eyes: Eyes, recorded: dict, output_dir: str | Path, seconds: float,
             backbone: Backbone) -> None:  # fmt: skip
     """The run's last words."""
-    folder = Path(output_dir)
-    print(f"{eyes.name}: done in {duration(seconds)}, "
-          f"{machine.peak_memory_mb() / 1024:.1f} GB of memory at most.")
-    print(verdict(eyes, recorded["metrics"], backbone))
-    for name, what in (
-        ("picture.png", "the picture of this run"), ("grader", "the trained grader"),
-        ("export", "the same for serving"), ("lite", "the same for telephones and small computers"),
-        ("data_report.json", "what was found in the data"), ("metrics.json", "the numbers"),
-    ):  # fmt: skip
-        if (folder / name).exists():
-            print(f"  {folder / name}: {what}")
+    results.last_words(eyes.name, verdict(eyes, recorded["metrics"], backbone), output_dir, seconds,
+                       {"grader": "the trained grader"})  # fmt: skip

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from common import export, files
+from common import export, files, forms
 from common import lite as lites
 from common.vision import pixels
 from recipes.transfer import report
@@ -18,7 +17,6 @@ from recipes.transfer.data import Pictures
 from recipes.transfer.labeller import Labeller
 
 SIGNATURE = "label"
-TIMED = 30  # pictures for the latency
 
 
 def saved_model(
@@ -110,45 +108,27 @@ def compared(labeller: Labeller, data: Pictures, saved: Path | None, lite_files:
     table = {}
     pictures = pixels.load(rows["path"], labeller.backbone.size)
     network = labeller.network()
-    network.predict_on_batch(pictures[:1].astype(np.float32))
-    began = time.perf_counter()
-    for each in pictures[:TIMED]:
-        network.predict_on_batch(each[None].astype(np.float32))
-    pace = 1e3 * (time.perf_counter() - began) / min(TIMED, len(pictures))
-    weights = sum(weight.size for weight in map(np.asarray, network.get_weights())) * 4 / 1e6
-    table["Keras, picture and mirror image"] = (weights, 2 * pace, (own == labels).mean(), 1.0)
+    few = pictures[: forms.TIMED, None].astype(np.float32)
+    pace = 2 * forms.pace(network.predict_on_batch, few)
+    table["Keras, picture and mirror image"] = (
+        forms.megabytes(network), pace, (own == labels).mean(), 1.0
+    )  # fmt: skip
     if saved is not None:
-        guess, pace = _served(saved, rows["path"], labeller.classes)
+        contents = [Path(path).read_bytes() for path in rows["path"]]
+        found, pace = forms.served(saved, SIGNATURE, "picture", contents, _likeliest)
+        guess = np.array(found)
         table["SavedModel, from file bytes"] = (
-            _megabytes(saved), pace, (guess == labels).mean(), (guess == own).mean()
+            forms.megabytes(saved), pace, (guess == labels).mean(), (guess == own).mean()
         )  # fmt: skip
     for kind, path in lite_files.items():
         answers, pace = lites.run(path, pictures)
         guess = answers.argmax(axis=1)
         table[f"LiteRT, {kind}"] = (
-            _megabytes(path), pace, (guess == labels).mean(), (guess == own).mean()
+            forms.megabytes(path), pace, (guess == labels).mean(), (guess == own).mean()
         )  # fmt: skip
     columns = ["MB", "ms a picture", "accuracy", "same answer"]
     return pd.DataFrame.from_dict(table, orient="index", columns=columns).rename_axis("form")
 
 
-def _served(saved: Path, paths: Sequence[str], classes: list[str]) -> tuple[np.ndarray, float]:
-    import tensorflow as tf
-
-    loaded = tf.saved_model.load(str(saved))
-    function, found = loaded.signatures[SIGNATURE], []
-    contents = [Path(path).read_bytes() for path in paths]
-    function(picture=tf.constant(contents[:1]))
-    began = time.perf_counter()
-    for content in contents[:TIMED]:
-        function(picture=tf.constant([content]))
-    pace = 1e3 * (time.perf_counter() - began) / min(TIMED, len(contents))
-    for first in range(0, len(contents), 32):
-        answer = function(picture=tf.constant(contents[first : first + 32]))
-        found.append(answer["probabilities"].numpy().argmax(axis=1))
-    return np.concatenate(found), pace
-
-
-def _megabytes(path: Path) -> float:
-    inside = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
-    return sum(each.stat().st_size for each in inside) / 1e6
+def _likeliest(found) -> int:
+    return -1 if found is None else int(found["probabilities"].numpy().argmax())

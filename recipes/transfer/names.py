@@ -11,9 +11,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from common import machine, results
+from common import results
 from common.download import sha256_of
-from common.history import duration
 from common.records import share
 from common.vision import backbones, features, head, pixels
 from common.vision.backbones import Backbone
@@ -233,12 +232,5 @@ def verdict(named: Named, records: list[dict]) -> str:
 def summary(named: Named, about: dict, recorded: dict, output_dir: str | Path, seconds: float
             ) -> None:  # fmt: skip
     """The run's last words."""
-    print(f"{about['name']}: done in {duration(seconds)}, "
-          f"{machine.peak_memory_mb() / 1024:.1f} GB of memory at most.")
-    print(verdict(named, recorded["metrics"]))
-    for name, what in (
-        ("picture.png", "what and why"), ("labeller", "for predict"),
-        ("export", "the same for serving"), ("metrics.json", "the numbers"),
-    ):  # fmt: skip
-        if (Path(output_dir) / name).exists():
-            print(f"  {Path(output_dir) / name}: {what}")
+    results.last_words(about["name"], verdict(named, recorded["metrics"]), output_dir, seconds,
+                       {"picture.png": "what and why", "labeller": "for predict"})  # fmt: skip

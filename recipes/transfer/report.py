@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common import files, machine, metrics, results
+from common import files, metrics, results
 from common.records import gain, record, share
 from common.vision import backbones, baselines, explain, features, head, pixels
 from common.vision.backbones import Backbone
@@ -241,16 +241,5 @@ def summary(data: Pictures, recorded: dict, output_dir: str | Path, seconds: flo
     Args:
         recorded: what `results.record` gave. seconds: that the whole run took.
     """
-    from common.history import duration
-
-    folder = Path(output_dir)
-    print(f"{data.name}: done in {duration(seconds)}, "
-          f"{machine.peak_memory_mb() / 1024:.1f} GB of memory at most.")
-    print(verdict(data, recorded["metrics"], backbone, ours))
-    for name, what in (
-        ("picture.png", "the picture of this run"), ("labeller", "the trained labeller"),
-        ("export", "the same for serving"), ("lite", "the same for telephones and small computers"),
-        ("data_report.json", "what was found in the data"), ("metrics.json", "the numbers"),
-    ):  # fmt: skip
-        if (folder / name).exists():
-            print(f"  {folder / name}: {what}")
+    results.last_words(data.name, verdict(data, recorded["metrics"], backbone, ours), output_dir,
+                       seconds, {"labeller": "the trained labeller"})  # fmt: skip

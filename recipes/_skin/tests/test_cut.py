@@ -6,6 +6,7 @@ import pytest
 
 from common.vision import backbones
 from common.vision.taps import Taps
+from recipes._skin.changes import turned
 from recipes._skin.cut import Cut
 
 SIZE = 64
@@ -23,7 +24,7 @@ def small(views=2):
 def test_both_parts_are_the_whole(pictures):
     taps = small(views=4)
     cut = Cut.of(taps)
-    seen = cut.see(pictures, batch=3)
+    seen = cut.see(turned(pictures, 4), batch=3)
     assert seen.maps.dtype == np.float16 and seen.maps.shape[:2] == (5, 4) and len(seen) == 5
     wanted = taps.compute(pictures).mean(axis=1)
     # Maps are kept in half precision.
@@ -39,16 +40,17 @@ def test_a_flat_backbone_is_cut_too(pictures):
     cut = Cut.of(taps)
     assert cut.at == "first"
     wanted = taps.compute(pictures).mean(axis=1)
-    np.testing.assert_allclose(cut.features(cut.see(pictures)), wanted, rtol=1e-2, atol=0.5)
+    found = cut.features(cut.see(turned(pictures, 2)))
+    np.testing.assert_allclose(found, wanted, rtol=1e-2, atol=0.5)
 
 
 def test_teaching_the_upper_part_leaves_the_lower_one(pictures):
     cut = Cut.of(small())
-    seen = cut.see(pictures)
+    seen = cut.see(turned(pictures, 2))
     model = keras.Sequential([cut.upper, keras.layers.Dense(1)])
     model.compile(keras.optimizers.Adam(1e-2), "mse")
     model.fit(seen.maps[:, 0].astype(np.float32), np.arange(5.0), epochs=1, verbose=0)
-    again = cut.see(pictures)
+    again = cut.see(turned(pictures, 2))
     np.testing.assert_array_equal(again.maps, seen.maps)
     whole = cut.taps.compute(pictures).mean(axis=1)
     np.testing.assert_allclose(cut.features(seen), whole, rtol=5e-3, atol=5e-3)

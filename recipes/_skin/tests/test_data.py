@@ -8,15 +8,12 @@ import pytest
 from PIL import Image
 
 from common.validation import DataError
-from data_scripts import sample_skin
 from recipes._skin import data
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("drawn")
-    sample_skin.write(made, lesions=150, test=60)
-    return made
+def folder(drawn):
+    return drawn
 
 
 @pytest.fixture(scope="module")

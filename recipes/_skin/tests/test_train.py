@@ -6,6 +6,7 @@ import pytest
 from common.vision import backbones
 from common.vision.taps import Taps
 from recipes._skin import train
+from recipes._skin.changes import turned
 from recipes._skin.cut import Cut
 
 SIZE, COUNT = 48, 90
@@ -29,7 +30,7 @@ def cut():
 
 @pytest.fixture(scope="module")
 def seen():
-    return [(cut().see(pictures), labels) for pictures, labels in (spots(0), spots(1))]
+    return [(cut().see(turned(pictures, 2)), labels) for pictures, labels in (spots(0), spots(1))]
 
 
 def teach(seen, folder, **wish):
