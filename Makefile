@@ -46,6 +46,7 @@ reproduce: install  ## every number of the result tables (hours; resumable)
 	$(RUN) -m recipes.transfer.reproduce
 	$(RUN) -m recipes.transfer.reproduce_alexnet
 	$(RUN) -m recipes.retina.reproduce
+	$(RUN) -m recipes.skin.reproduce
 	$(RUN) -m ci.results_table
 
 benchmark: install  ## speed against named references

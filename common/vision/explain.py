@@ -83,12 +83,14 @@ def _hits(found_x, found_y, x, y, radius, slack: float) -> np.ndarray:
 
 
 def reasons(photographs: np.ndarray, maps: Mapping[str, np.ndarray], names: list[str],
-            masks: np.ndarray | None = None, title: str = "") -> Figure:  # fmt: skip
+            masks: np.ndarray | None = None, title: str = "", masked: str = "its lesions"
+            ) -> Figure:  # fmt: skip
     """Photographs, where known their lesions, and what spoke for the answer by each kind of map.
 
     Args:
         photographs: uint8 [n, size, size, 3] to draw on. maps: float [n, h, w] by name.
-        names: what each is and what was said of it. masks: bool [n, size, size] of lesions.
+        names: what each is and what was said of it. masks: bool [n, size, size] of what
+            counts, called `masked`.
     """
     columns = 1 + (masks is not None) + len(maps)
     figure, axes = plt.subplots(len(photographs), columns, squeeze=False, layout="constrained",
@@ -96,7 +98,7 @@ def reasons(photographs: np.ndarray, maps: Mapping[str, np.ndarray], names: list
     for line, (row, photograph) in enumerate(zip(axes, photographs, strict=True)):
         drawn = [(names[line], photograph)]
         if masks is not None:
-            drawn.append(("its lesions", outlined(photograph, masks[line])))
+            drawn.append((masked, outlined(photograph, masks[line])))
         drawn += [(name, overlay(photograph, _without_peaks(found[line])))
                   for name, found in maps.items()]  # fmt: skip
         for axis, (name, pixels) in zip(row, drawn, strict=True):

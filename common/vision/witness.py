@@ -100,11 +100,10 @@ class Witness:
                 the same on all the way, so that nothing is put down to it.
         """
         within = np.ones(pictures.shape[:3], bool) if inside is None else inside
-        found = []
+        logit, found = _Logit(self.model), []  # one callable, one program
         for picture, mask in zip(pictures.astype(np.float32), within, strict=True):
             baseline = np.where(mask[..., None], picture[mask].mean(axis=0), picture)
-            found.append(saliency.integrated_gradients(_Logit(self.model), picture[None],
-                                                       baseline, steps))  # fmt: skip
+            found.append(saliency.integrated_gradients(logit, picture[None], baseline, steps))
         return saliency.Attributions(*(np.concatenate([getattr(each, name) for each in found])
                                        for name in ("maps", "change", "gap")))  # fmt: skip
 

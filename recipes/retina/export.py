@@ -157,10 +157,11 @@ def compared(
 
     Returns:
         A row for each form: "MB"; "ms a photograph" (one at a time, the median; one thread for
-        LiteRT); "kappa" (quadratic), "accuracy" and "AUC" of referable (not a number where all are
-        of one kind) against `grades`; "answered": the share that has an answer; "same grade" and
-        "same referral" (at the first operating point): the share on which it says what Python says;
-        "referable off by": mean absolute difference of that probability from Python's.
+        LiteRT); "kappa" (quadratic, of the grade nearest to the mean), "accuracy" and "AUC" of
+        referable (not a number where all are of one kind) against `grades`; "answered": the share
+        that has an answer; "same grade" and "same referral" (at the first operating point): the
+        share on which it says what Python says; "referable off by": mean absolute difference of
+        that probability from Python's.
 
     Raises:
         ValueError: not as many grades as paths, or Python has no answer for any.
@@ -200,7 +201,7 @@ def _agreement(found: np.ndarray, own: np.ndarray, grades: np.ndarray, threshold
     referable, its = found[:, len(GRADES)], own[:, len(GRADES)]
     truth, area, kappa = grades >= REFERABLE, np.nan, np.nan
     if has.any():
-        kappa = ordinal.kappa(grades[has], guess[has])
+        kappa = ordinal.kappa(grades[has], ordinal.nearest(found[has, : len(GRADES)]))
     if 0 < truth[has].sum() < has.sum():
         area = roc_auc_score(truth[has], referable[has])
     same = has & ((referable >= threshold) == (its >= threshold))

@@ -95,9 +95,10 @@ class Grader:
         """What is said of files: a row each, in order.
 
         Returns:
-            "file"; "grade" (0 to 4, missing where there is no answer); a column "refer, <name>" for
-            each operating point; the probabilities (`columns`); "quality": why it should not be
-            graded, empty for a good one; "problem": why there is no answer.
+            "file"; "grade", the likeliest (0 to 4, missing where there is no answer); "mean grade"
+            by the probabilities; a column "refer, <name>" for each operating point; the
+            probabilities (`columns`); "quality": why it should not be graded, empty for a good one;
+            "problem": why there is no answer.
         """
         paths = [Path(path) for path in paths]
         rows, pictures, places = [], [], []
@@ -105,11 +106,13 @@ class Grader:
             problem, verdict = "", ""
             try:
                 data = pictures_of.bytes_of(path)
-                pixels, found, _ = preprocess.decoded(path, data, self.preparation.size)
-                verdict = quality.check(path).reason  # looks at 512 pixels, whatever the size
-                pictures.append(normalize.normalized(
-                    pixels, self.preparation.size, self.preparation.leveling,
-                    self.preparation.share, found))  # fmt: skip
+                made = self.preparation
+                pixels, found, _ = preprocess.decoded(path, data, made.size, made.share)
+                # The check looks at 512 pixels, whatever the size.
+                same = (made.size, made.share) == (quality.SIZE, normalize.SHARE)
+                verdict = (quality.judged(pixels, found) if same else quality.check(path)).reason
+                pictures.append(normalize.normalized(pixels, made.size, made.leveling, made.share,
+                                                     found))  # fmt: skip
                 places.append(number)
             except (DataError, OSError) as error:
                 problem = str(error).removeprefix(f"{path} ")
@@ -124,10 +127,11 @@ class Grader:
         grades[known] = answers[known, : len(GRADES)].argmax(axis=1)
         table.insert(1, "grade", pd.array(np.where(known, grades, 0), "Int64"))
         table.loc[~known, "grade"] = pd.NA
+        table.insert(2, "mean grade", answers[:, : len(GRADES)] @ np.arange(len(GRADES)))
         for number, (name, threshold) in enumerate(self.thresholds.items()):
             refer = np.where(answers[:, len(GRADES)] >= threshold, "yes", "no")
-            table.insert(2 + number, f"refer, {name}", np.where(known, refer, ""))
-        place = 2 + len(self.thresholds)
+            table.insert(3 + number, f"refer, {name}", np.where(known, refer, ""))
+        place = 3 + len(self.thresholds)
         for number, name in enumerate(self.columns):
             if name != "probability of edema" or self.has_edema:
                 table.insert(place + number, name, answers[:, number])

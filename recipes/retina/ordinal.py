@@ -114,6 +114,15 @@ def cut_points(scores: np.ndarray, grades: np.ndarray, classes: int, rounds: int
     return points
 
 
+def nearest(shares: np.ndarray) -> np.ndarray:
+    """The grade nearest to the mean of the grades, int [n], by their probabilities [n, grades].
+
+    Quadratic kappa counts an error by its square, and the mean has the least expected square. The
+    likeliest grade, which is right most often, is another one where two grades apart are likely.
+    """
+    return np.rint(shares @ np.arange(shares.shape[1])).astype(int)
+
+
 def kappa(grades: np.ndarray, answers: np.ndarray) -> float:
     """Cohen's kappa with quadratic weights (Cohen 1968): 1 perfect, 0 as by chance.
 

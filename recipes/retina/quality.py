@@ -92,6 +92,11 @@ def check(photograph: np.ndarray | str | Path) -> Quality:
     except NoDisc as error:
         said = str(error).removeprefix(f"{photograph} ")
         return Quality(False, f"not a fundus photograph: it {said}")
+    return judged(pixels, found)
+
+
+def judged(pixels: np.ndarray, found: Disc) -> Quality:
+    """The same for pixels whose disc is found, see `preprocess.decoded` with `SIZE`."""
     if found.share_seen < LEAST_SEEN:
         reason = (f"cut too much: {found.share_seen:.0%} of the disc are seen, at least "
                   f"{LEAST_SEEN:.0%} are needed")  # fmt: skip

@@ -84,6 +84,9 @@ def measure(name: str, variant: str, rows: pd.DataFrame, answers: np.ndarray, se
             held_out: bool = False) -> list[dict]:  # fmt: skip
     """Kappa, accuracy, F-score, areas and calibration of some photographs, as records.
 
+    Kappa is of the grade nearest to the mean (`ordinal.nearest`) and, beside it, of the likeliest
+    one; accuracy and F-score are of the likeliest.
+
     Kappa, F-score and calibration error have bootstrap intervals over patients (or photographs,
     where patients are not known), areas DeLong's.
 
@@ -93,10 +96,12 @@ def measure(name: str, variant: str, rows: pd.DataFrame, answers: np.ndarray, se
         held_out: whether they are training photographs, judged by cross-validation.
     """
     grade, group = rows["grade"].to_numpy(), rows["group"].to_numpy()
-    guess = answers[:, : len(GRADES)].argmax(axis=1)
+    shares = answers[:, : len(GRADES)]
+    guess, near = shares.argmax(axis=1), ordinal.nearest(shares)
     (ill, score), edema = referable(rows, answers), edema_of(rows)
     found: dict[str, Interval] = {
-        "quadratic kappa": spread(group, ordinal.kappa, grade, guess),
+        "quadratic kappa": spread(group, ordinal.kappa, grade, near),
+        "quadratic kappa of the likeliest grade": spread(group, ordinal.kappa, grade, guess),
         "accuracy": spread(group, lambda a, b: np.mean(a == b), grade, guess),
         "macro F-score": spread(group, _macro_f, grade, guess),
         "AUC of referable": screening.auc(ill, score),
@@ -128,8 +133,7 @@ def compare_kinds(task: Task, kinds: Sequence[str] = heads.KINDS, seed: int = 0,
     table = {}
     for kind in kinds:
         judged = learning.cross_validate(task, kind, seed=seed, **settings)
-        guess = judged.grades.argmax(axis=1)
-        table[kind] = _scores(task, guess, judged.above[:, REFERABLE - 1], judged.strength)
+        table[kind] = _scores(task, judged.grades, judged.above[:, REFERABLE - 1], judged.strength)
         if log:
             log(f"{kind}: kappa {table[kind][0]:.3f}, accuracy {table[kind][1]:.3f}, held out")
     numbers = np.zeros(len(task))
@@ -143,15 +147,15 @@ def compare_kinds(task: Task, kinds: Sequence[str] = heads.KINDS, seed: int = 0,
     for train, test in dealt(task.grades, task.groups, learning.FOLDS, seed):
         cuts = ordinal.cut_points(numbers[train], task.grades[train], heads.CLASSES)
         guess[test] = ordinal.cut(numbers[test], cuts)
-    table[REGRESSION] = _scores(task, guess, numbers, 10.0)
+    table[REGRESSION] = _scores(task, np.eye(heads.CLASSES)[guess], numbers, 10.0)
     columns = ["kappa", "accuracy", "AUC of referable", "strength"]
     return pd.DataFrame.from_dict(table, orient="index", columns=columns).rename_axis("kind")
 
 
-def _scores(task: Task, guess: np.ndarray, suspicion: np.ndarray, strength: float) -> tuple:
+def _scores(task: Task, shares: np.ndarray, suspicion: np.ndarray, strength: float) -> tuple:
     area = screening.auc(task.grades >= REFERABLE, suspicion).value
-    return (ordinal.kappa(task.grades, guess), float(np.mean(guess == task.grades)), area,
-            strength)  # fmt: skip
+    return (ordinal.kappa(task.grades, ordinal.nearest(shares)),
+            float(np.mean(shares.argmax(axis=1) == task.grades)), area, strength)  # fmt: skip
 
 
 # Figures of a learning curve, and what they are called among the records.
@@ -183,7 +187,7 @@ def learning_curve(task: Task, tested: np.ndarray, rows: pd.DataFrame, strength:
             chosen = np.argsort(rank, kind="stable")
             chosen = chosen[task.trusted[chosen]][:size]
             over, _ = learner.fit(chosen, strength, draw).above(tested)
-            guess = heads.grades(over).argmax(axis=1)
+            guess = ordinal.nearest(heads.grades(over))
             area = screening.auc(grade >= REFERABLE, over[:, REFERABLE - 1]).value
             scores.append((ordinal.kappa(grade, guess), area))
         columns = [(np.mean(each), min(each), max(each)) for each in zip(*scores, strict=True)]

@@ -92,7 +92,7 @@ def ladder(grader: Grader, rows: pd.DataFrame, levels: dict = LEVELS, log=print)
         if 2 <= (told >= REFERABLE).sum() <= len(told) - 2:
             answers = grader.answers(np.stack(made))
             area = screening.auc(told >= REFERABLE, answers[:, REFERABLE_COLUMN])
-            kappa = ordinal.kappa(told, answers[:, : len(GRADES)].argmax(axis=1))
+            kappa = ordinal.kappa(told, ordinal.nearest(answers[:, : len(GRADES)]))
         return {"AUC of referable": area, "kappa": kappa,
                 "refused": wilson(refused, len(pictures))}  # fmt: skip
 

@@ -57,6 +57,7 @@ def test_the_answer_follows_from_the_probabilities(grader, table):
     row = table.iloc[0]
     shares = row[[f"probability of {name}" for name in GRADES]].astype(float).to_numpy()
     assert shares.sum() == pytest.approx(1, abs=1e-5) and row["grade"] == shares.argmax()
+    assert row["mean grade"] == pytest.approx(shares @ np.arange(5), abs=1e-5)
     referable = row["probability of referable"]
     assert referable == pytest.approx(shares[2:].sum(), abs=1e-5)
     for name, threshold in grader.thresholds.items():

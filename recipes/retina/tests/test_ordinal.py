@@ -93,3 +93,12 @@ def test_kappa():
 def test_wrong_scores(scores):
     with pytest.raises(ValueError, match="at least two of them different"):
         ordinal.cut_points(scores, GRADES, 5)
+
+
+def test_the_nearest_grade_costs_least_by_squares():
+    shares = np.random.default_rng(0).dirichlet(np.full(5, 0.4), 300)
+    near, likeliest = ordinal.nearest(shares), shares.argmax(axis=1)
+    costs = ((np.arange(5)[:, None] - np.arange(5)) ** 2 @ shares.T).T
+    np.testing.assert_array_equal(near, costs.argmin(axis=1))
+    assert (near != likeliest).mean() > 0.1
+    assert ordinal.nearest(np.array([[0.45, 0, 0, 0, 0.55]])).tolist() == [2]

@@ -282,9 +282,9 @@ def test_an_example_must_show_a_disc(grader, files, tmp_path):
 
 def test_lite_files(grader, exported):
     _, made, shown = exported
-    assert set(made) == {"float32", "int8"}
+    assert set(made) == {"float32", "int8_weights"}
     wanted = grader.answers(shown)
-    for kind, within in (("float32", 1e-4), ("int8", 0.2)):
+    for kind, within in (("float32", 1e-4), ("int8_weights", 0.02)):
         found, _ = lite.run(made[kind], shown)
         assert found.shape == (len(shown), 7)
         np.testing.assert_allclose(found, wanted, atol=within)
@@ -297,7 +297,7 @@ def test_compared(grader, exported, files):
     assert list(table.columns) == export.COLUMNS
     assert table.index.tolist() == ["Python, from files", "Keras, prepared",
                                     "SavedModel, from files", "LiteRT float32, prepared",
-                                    "LiteRT int8, prepared"]  # fmt: skip
+                                    "LiteRT int8_weights, prepared"]  # fmt: skip
     same = table.iloc[:4]
     assert (same[["answered", "same grade", "same referral"]] == 1).all(axis=None)
     assert (same["referable off by"] < 1e-3).all()

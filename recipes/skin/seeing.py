@@ -1,0 +1,78 @@
+"""What the lower part of a network makes of files: computed once, kept in the cache in blocks.
+
+The maps of ten thousand photographs take gigabytes, so a block is a file of its own: an interrupted
+run goes on after the last whole block, and another run with the same photographs begins with them.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from common import datasets, files
+from common.history import duration
+from common.vision import features, taps
+from recipes.skin import changes, colour, cut, prepare
+from recipes.skin.cut import Cut, Seen
+
+BLOCK = 256  # photographs
+CODE = (*taps.CODE, changes.__file__, colour.__file__, cut.__file__, prepare.__file__, __file__)
+SPARE = 5e9  # bytes that are left free on the disk; with fewer nothing is kept
+
+
+def of_files(lower: Cut, paths: Sequence[str | Path], digests: Sequence[str], drawn: int = 0,
+             seed: int = 0, log: Callable[[str], None] | None = print) -> Seen:  # fmt: skip
+    """`Cut.see` of files, from the cache where it is there.
+
+    Args:
+        lower: of which only the lower part is asked.
+        digests: sha256 of each file.
+        drawn: so many changed copies of each, to learn from, see `changes.drawn`; with 0 it is seen
+            in the turns of the cut's taps, to be judged.
+        seed: of the changes.
+        log: receives how much is done and how long the rest will take.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    size, views = lower.taps.backbone.size, drawn or lower.taps.views
+    folder = datasets.cache_folder() / "maps"
+    folder.mkdir(parents=True, exist_ok=True)
+    shapes = [each.shape[1:] for each in lower.lower.outputs]
+    found = Seen(np.empty((len(paths), views, *shapes[0]), np.float16),
+                 np.empty((len(paths), views, *shapes[1]), np.float32))  # fmt: skip
+    is_room = shutil.disk_usage(folder).free > SPARE + found.maps.nbytes + found.below.nbytes
+    hangs_on = {"at": lower.at, "layers": lower.taps.layers, "views": views, "drawn": drawn,
+                "seed": seed if drawn else None, "constancy": lower.constancy,
+                **features.traits(lower.taps.backbone)}  # fmt: skip
+    began, said, computed = time.perf_counter(), 0.0, 0
+    for begin in range(0, len(paths), BLOCK):
+        rows = slice(begin, min(begin + BLOCK, len(paths)))
+        kept = folder / files.work_key(CODE, digests=list(digests[rows]), **hangs_on)
+        if not kept.is_dir():
+            squared = prepare.prepared(paths[rows], size)
+            seen = lower.see(changes.drawn(squared, list(digests[rows]), drawn, seed) if drawn
+                             else changes.turned(squared, views))  # fmt: skip
+            computed += len(seen)
+            found.maps[rows], found.below[rows] = seen.maps, seen.below
+            if is_room:
+                with files.whole_folder(kept) as aside:
+                    np.save(aside / "maps.npy", seen.maps)
+                    np.save(aside / "below.npy", seen.below)
+        else:
+            found.maps[rows] = np.load(kept / "maps.npy", allow_pickle=False)
+            found.below[rows] = np.load(kept / "below.npy", allow_pickle=False)
+        now, left = time.perf_counter() - began, len(paths) - rows.stop
+        if log and computed and now - said > 10 and left:
+            said = now
+            log(f"{rows.stop:,} of {len(paths):,} photographs, "
+                f"{duration(now / rows.stop * left)} left")
+    if log:
+        where = f"kept in {folder}" if is_room else f"not kept: {folder}'s disk is nearly full"
+        log(f"{len(paths):,} photographs in {views} views: {computed:,} computed, "
+            f"{found.maps.nbytes / 1e9:.1f} GB of maps, {where}")
+    return found

@@ -1,0 +1,97 @@
+"""Members learn, differ by their seed, and a stopped one goes on; priors move the answer."""
+
+import numpy as np
+import pytest
+
+from common.vision import backbones
+from common.vision.taps import Taps
+from recipes.skin import train
+from recipes.skin.changes import turned
+from recipes.skin.cut import Cut
+
+SIZE, COUNT = 48, 90
+
+
+def spots(seed=0):
+    """Skin with one dark, two dark or a red spot: classes 0, 1, 2, the last one rare."""
+    random = np.random.default_rng(seed)
+    labels = np.repeat([0, 1, 2], [50, 28, 12])
+    pictures = random.normal(190, 8, (COUNT, SIZE, SIZE, 3)).clip(0, 255).astype(np.uint8)
+    for picture, label in zip(pictures, labels, strict=True):
+        colour = (190, 60, 60) if label == 2 else (90, 60, 50)
+        for top, left in random.integers(2, SIZE - 14, (1 + (label == 1), 2)):
+            picture[top : top + 10, left : left + 10] = colour
+    return pictures, labels
+
+
+def cut():
+    return Cut.of(Taps.of(backbones.find("small", SIZE), views=2))
+
+
+@pytest.fixture(scope="module")
+def seen():
+    return [(cut().see(turned(pictures, 2)), labels) for pictures, labels in (spots(0), spots(1))]
+
+
+def teach(seen, folder, **wish):
+    (one, labels), (held, held_labels) = seen
+    wish = {"epochs": 5, "log": None, **wish}
+    return train.teach(cut(), one, labels, held, held_labels, 3, folder, **wish)
+
+
+@pytest.fixture(scope="module")
+def taught(seen, tmp_path_factory):
+    return teach(seen, tmp_path_factory.mktemp("taught"))
+
+
+def test_it_learns(taught, seen):
+    held, labels = seen[1]
+    right = taught.logits(held).argmax(axis=1) == labels
+    assert right.mean() > 0.75 and taught.history.epochs == 5
+
+
+def test_seeds_make_members(taught, seen, tmp_path):
+    again, other = teach(seen, tmp_path / "a"), teach(seen, tmp_path / "b", seed=1)
+    held = seen[1][0]
+    np.testing.assert_allclose(again.logits(held), taught.logits(held), atol=1e-3)
+    assert np.abs(other.logits(held) - taught.logits(held)).max() > 1e-2
+
+
+def test_a_stopped_run_goes_on(taught, seen, tmp_path):
+    class Stop(Exception):
+        pass
+
+    said = []
+
+    def stopping(words):
+        said.append(words)
+        if len(said) > 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        teach(seen, tmp_path, log=stopping)
+    assert any((tmp_path / "checkpoint").iterdir())
+    found = teach(seen, tmp_path)
+    np.testing.assert_allclose(found.logits(seen[1][0]), taught.logits(seen[1][0]), atol=1e-3)
+
+
+def test_priors_move_the_answer_towards_rare_classes(taught, seen):
+    held, labels = seen[1]
+    logits, even = taught.logits(held), np.full(3, 1 / 3)
+    shares = np.bincount(labels) / len(labels)
+    as_they_come = train.priors(logits, taught.frequencies, shares)
+    balanced = train.priors(logits, taught.frequencies, even)
+    np.testing.assert_allclose(np.exp(balanced).sum(axis=1), 1, rtol=1e-5)
+    assert np.exp(balanced)[:, 2].mean() > np.exp(as_they_come)[:, 2].mean()
+    # Bayes: odds change by the ratio of the frequencies, and by nothing else.
+    change = (balanced - as_they_come) @ [0, -1, 1]
+    np.testing.assert_allclose(change, np.log(shares[1] / shares[2]), rtol=1e-4)
+    assert taught.frequencies[2] > shares[2] and taught.frequencies.sum() == pytest.approx(1)
+
+
+def test_wrong_wishes(seen, tmp_path):
+    with pytest.raises(ValueError, match="epochs=0"):
+        teach(seen, tmp_path, epochs=0)
+    (one, labels), held = seen
+    with pytest.raises(ValueError, match="every class needs"):
+        teach([(one, labels % 2), held], tmp_path)

@@ -1,0 +1,172 @@
+"""The upper part of a cut backbone taught on lesions, several times over: an ensemble of seeds.
+
+Classes are rare to differing degrees, and two questions want different answers: the likeliest class
+for accuracy, the class whose evidence stands out most for balanced accuracy. One network serves
+both: it learns with weights of the classes between those (inverse frequency to the power `SOFTEN`),
+and `priors` moves its answer from the classes' shares in training towards equal ones (A. Menon et
+al., "Long-Tail Learning via Logit Adjustment", ICLR 2021, equation 9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from scipy.special import log_softmax
+
+from common import training
+from common.history import History
+from common.vision.finetune import GradedAdamW
+from recipes.skin.cut import Cut, Seen
+
+RATE, HEAD_RATE = 1e-4, 1e-3  # of the upper part and of the matrix on top
+DECAY, SMOOTHING, DROPOUT, SOFTEN = 1e-2, 0.05, 0.4, 0.5
+BATCH = 32
+SCALE, EVEN, ANSWERS = "scale", "even", "answers"  # layers of a member
+
+
+@dataclass(frozen=True)
+class Taught:
+    """One member.
+
+    Attributes:
+        model: {"maps", "below"} of one view -> logits [n, classes].
+        history: see `training.fit`.
+        frequencies: of each class, as the weighted loss saw them, float [classes], sum 1.
+        cut: whose upper part was taught.
+    """
+
+    model: keras.Model
+    history: History
+    frequencies: np.ndarray
+    cut: Cut
+
+    def logits(self, seen: Seen, batch: int = 64) -> np.ndarray:
+        """float32 [n, classes], the mean of the views."""
+        total = np.zeros((len(seen), self.model.output_shape[-1]), np.float32)
+        for view in range(seen.below.shape[1]):
+            for begin in range(0, len(seen), batch):
+                given = _given(seen, np.arange(begin, min(begin + batch, len(seen))), view)
+                total[begin : begin + batch] += keras.ops.convert_to_numpy(
+                    self.model.predict_on_batch(given)
+                )
+        return total / seen.below.shape[1]
+
+
+def network(cut: Cut, mean: np.ndarray, variance: np.ndarray, classes: int, seed: int
+            ) -> keras.Model:  # fmt: skip
+    """A fresh matrix on the features of all layers, standardised as the training photographs'.
+
+    Args:
+        cut: whose upper part learns. mean, variance: float [d0] of the features below the cut.
+    """
+    inputs = {"maps": keras.Input(cut.upper.input_shape[1:], name="maps"),
+              "below": keras.Input(mean.shape, name="below")}  # fmt: skip
+    scale = keras.layers.Normalization(mean=mean, variance=variance, dtype="float32", name=SCALE)
+    even = keras.layers.BatchNormalization(center=False, scale=False, dtype="float32", name=EVEN)
+    features = [scale(inputs["below"]), even(cut.upper(inputs["maps"]))]
+    both = keras.layers.Concatenate(dtype="float32")(features)
+    both = keras.layers.Dropout(DROPOUT, seed=seed, dtype="float32")(both)
+    logits = keras.layers.Dense(classes, kernel_initializer="zeros", dtype="float32",
+                                name=ANSWERS)(both)  # fmt: skip
+    return keras.Model(inputs, logits, name=f"member_{seed}")
+
+
+def teach(cut: Cut, seen: Seen, labels: np.ndarray, held: Seen, held_labels: np.ndarray,
+          classes: int, output_dir: str | Path | None, *, epochs: int = 8, seed: int = 0,
+          batch_size: int = BATCH, resume: bool = True,
+          log: Callable[[str], None] | None = print) -> Taught:  # fmt: skip
+    """Teach the upper part and a matrix on top.
+
+    Args:
+        cut: of a fresh backbone: its upper weights are changed.
+        seen, labels: of the training photographs. held, held_labels: they choose the epoch.
+        output_dir: checkpoints go there; a stopped run goes on after its last whole epoch. None
+            keeps none.
+        seed: of the order and the views.
+
+    Raises:
+        ValueError: fewer than one epoch, or a class without a training photograph.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    if epochs < 1 or not counts.all():
+        raise ValueError(f"epochs={epochs} must be 1 or more, and every class needs a photograph; "
+                         f"there are {counts.tolist()}.")
+    softened = frequencies(labels, classes)
+    weights = softened / counts * len(labels)
+    _frozen_norms(cut)
+    below = seen.below.reshape(-1, seen.below.shape[-1])
+    model = network(cut, below.mean(axis=0), below.var(axis=0) + 1e-6, classes, seed)
+    steps = -(-len(labels) // batch_size) * epochs
+    lower = {id(weight) for weight in cut.upper.weights}
+    factors = [RATE / HEAD_RATE if id(v) in lower else 1.0 for v in model.trainable_variables]
+    rate = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=HEAD_RATE,
+                                                  warmup_steps=max(1, steps // 10))  # fmt: skip
+    model.compile(GradedAdamW(factors, learning_rate=rate, weight_decay=DECAY),
+                  keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=SMOOTHING),
+                  weighted_metrics=["accuracy"])  # fmt: skip
+    views = seen.below.shape[1]
+    first = np.random.default_rng(seed).integers(0, views, len(labels))
+
+    def epoch_of(number: int) -> _Epoch:
+        order = np.random.default_rng((seed, number)).permutation(len(labels))
+        # Each view in its turn, so that none comes twice before all came once.
+        turn = (first[order] + number) % views
+        return _Epoch(seen, labels, weights, order, turn, classes, batch_size)
+
+    rows = np.arange(len(held_labels))
+    history = training.fit(
+        model, epoch_of, _Epoch(held, held_labels, weights, rows, rows * 0, classes, batch_size),
+        epochs=epochs, output_dir=output_dir, resume=resume, monitor="val_loss", seed=seed, log=log,
+        settings={"rates": (RATE, HEAD_RATE), "seed": seed, "key": cut.taps.backbone.key,
+                  "batch_size": batch_size, "constancy": cut.constancy},
+    )  # fmt: skip
+    return Taught(model, history, softened, cut)
+
+
+def frequencies(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Of each class as the weighted loss sees them, float [classes], sum 1."""
+    found = np.bincount(labels, minlength=classes) ** (1 - SOFTEN)
+    return found / found.sum()
+
+
+def priors(logits: np.ndarray, frequencies: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Log probabilities [n, classes] as if classes came with other frequencies.
+
+    Args:
+        logits: of a network that learned with `frequencies` [classes]. wanted: [classes].
+    """
+    return log_softmax(logits - np.log(frequencies) + np.log(wanted), axis=1)
+
+
+def _frozen_norms(cut: Cut) -> None:
+    for layer in cut.upper._flatten_layers(include_self=False):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+
+
+def _given(seen: Seen, rows: np.ndarray, views) -> dict[str, np.ndarray]:
+    return {"maps": seen.maps[rows, views].astype(np.float32), "below": seen.below[rows, views]}
+
+
+class _Epoch(keras.utils.PyDataset):
+    """Photographs in an order, each in one of its views, with the weights of their classes."""
+
+    def __init__(self, seen, labels, weights, order, views, classes, batch_size):
+        super().__init__()
+        self.seen, self.labels, self.weights = seen, labels, weights
+        self.order, self.views, self.classes = order, views, classes
+        self.batch_size = batch_size
+
+    def __len__(self):
+        return -(-len(self.order) // self.batch_size)
+
+    def __getitem__(self, step):
+        part = slice(step * self.batch_size, (step + 1) * self.batch_size)
+        rows = self.order[part]
+        answers = np.eye(self.classes, dtype=np.float32)[self.labels[rows]]
+        return (_given(self.seen, rows, self.views[part]), answers,
+                self.weights[self.labels[rows]].astype(np.float32))  # fmt: skip
