@@ -145,6 +145,7 @@ def learning_curve(lesions: Lesions, fresh: Callable[[], Cut], seen: Mapping[str
     train_rows, test = lesions.part("train"), lesions.part("test")
     labels, groups = train_rows["label"].to_numpy(), train_rows["group"].to_numpy()
     held, count = lesions.part("validation")["label"].to_numpy(), len(lesions.classes)
+    wanted = np.bincount(labels, minlength=count) / len(labels)
     sizes, table = sizes or [len(labels) // part for part in (8, 4, 2)], []
     for size in [size for size in sizes if size < 0.8 * len(labels)]:
         figures = []
@@ -155,11 +156,11 @@ def learning_curve(lesions: Lesions, fresh: Callable[[], Cut], seen: Mapping[str
                 fresh(), seen["train"].of(rows), labels[rows], seen["validation"], held, count,
                 None, epochs=round(epochs * more), seed=draw, log=log,
             )  # fmt: skip
-            figures.append(_curve_figures(lesions, test, taught.logits(seen["test"]),
+            figures.append(_curve_figures(lesions, test, taught.logits(seen["test"]), wanted,
                                           taught.frequencies))  # fmt: skip
         table.append((size, figures))
-    frequencies = train.frequencies(labels, count)
-    table.append((len(labels), [_curve_figures(lesions, test, whole, frequencies)]))
+    table.append((len(labels), [_curve_figures(lesions, test, whole, wanted,
+                                               train.frequencies(labels, count))]))  # fmt: skip
     ways = {"": np.mean, " least": min, " most": max}
     return pd.DataFrame([
         {"photographs": size, **{name + which: way([each[name] for each in figures])
@@ -168,12 +169,11 @@ def learning_curve(lesions: Lesions, fresh: Callable[[], Cut], seen: Mapping[str
     ])  # fmt: skip
 
 
-def _curve_figures(lesions: Lesions, rows: pd.DataFrame, logits: np.ndarray,
+def _curve_figures(lesions: Lesions, rows: pd.DataFrame, logits: np.ndarray, wanted: np.ndarray,
                    frequencies: np.ndarray) -> dict[str, float]:  # fmt: skip
-    even = np.full(len(frequencies), 1 / len(frequencies))
-    found = shares([logits], frequencies, even)
+    found = shares([logits], frequencies, wanted)
     ill, score = malignant(lesions, rows, found)
-    return {"balanced accuracy": balanced(rows["label"].to_numpy(), likeliest(found)),
+    return {"balanced accuracy": balanced(rows["label"].to_numpy(), evened(found, wanted)),
             "AUC of malignant": screening.auc(ill, score).value}  # fmt: skip
 
 

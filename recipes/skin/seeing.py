@@ -45,32 +45,35 @@ def of_files(lower: Cut, paths: Sequence[str | Path], digests: Sequence[str], dr
     shapes = [each.shape[1:] for each in lower.lower.outputs]
     found = Seen(np.empty((len(paths), views, *shapes[0]), np.float16),
                  np.empty((len(paths), views, *shapes[1]), np.float32))  # fmt: skip
-    is_room = shutil.disk_usage(folder).free > SPARE + found.maps.nbytes + found.below.nbytes
     hangs_on = {"at": lower.at, "layers": lower.taps.layers, "views": views, "drawn": drawn,
                 "seed": seed if drawn else None, "constancy": lower.constancy,
                 **features.traits(lower.taps.backbone)}  # fmt: skip
+    blocks = [slice(begin, begin + BLOCK) for begin in range(0, len(paths), BLOCK)]
+    kept = [folder / files.work_key(CODE, digests=list(digests[rows]), **hangs_on)
+            for rows in blocks]  # fmt: skip
+    new = sum(not each.is_dir() for each in kept) / max(1, len(kept))
+    needed = new * (found.maps.nbytes + found.below.nbytes)
+    is_room = not new or shutil.disk_usage(folder).free > SPARE + needed
     began, said, computed = time.perf_counter(), 0.0, 0
-    for begin in range(0, len(paths), BLOCK):
-        rows = slice(begin, min(begin + BLOCK, len(paths)))
-        kept = folder / files.work_key(CODE, digests=list(digests[rows]), **hangs_on)
-        if not kept.is_dir():
-            squared = prepare.prepared(paths[rows], size)
-            seen = lower.see(changes.drawn(squared, list(digests[rows]), drawn, seed) if drawn
-                             else changes.turned(squared, views))  # fmt: skip
-            computed += len(seen)
-            found.maps[rows], found.below[rows] = seen.maps, seen.below
-            if is_room:
-                with files.whole_folder(kept) as aside:
-                    np.save(aside / "maps.npy", seen.maps)
-                    np.save(aside / "below.npy", seen.below)
-        else:
-            found.maps[rows] = np.load(kept / "maps.npy", allow_pickle=False)
-            found.below[rows] = np.load(kept / "below.npy", allow_pickle=False)
-        now, left = time.perf_counter() - began, len(paths) - rows.stop
-        if log and computed and now - said > 10 and left:
+    for rows, block in zip(blocks, kept, strict=True):
+        if block.is_dir():
+            found.maps[rows] = np.load(block / "maps.npy", allow_pickle=False)
+            found.below[rows] = np.load(block / "below.npy", allow_pickle=False)
+            continue
+        squared = prepare.prepared(paths[rows], size)
+        seen = lower.see(changes.drawn(squared, list(digests[rows]), drawn, seed) if drawn
+                         else changes.turned(squared, views))  # fmt: skip
+        found.maps[rows], found.below[rows] = seen.maps, seen.below
+        computed += len(seen)
+        if is_room:
+            with files.whole_folder(block) as aside:
+                np.save(aside / "maps.npy", seen.maps)
+                np.save(aside / "below.npy", seen.below)
+        now, left = time.perf_counter() - began, len(paths) * new - computed
+        if log and now - said > 10 and left > 0:
             said = now
-            log(f"{rows.stop:,} of {len(paths):,} photographs, "
-                f"{duration(now / rows.stop * left)} left")
+            log(f"{computed:,} of {len(paths) * new:,.0f} photographs, "
+                f"{duration(now / computed * left)} left")
     if log:
         where = f"kept in {folder}" if is_room else f"not kept: {folder}'s disk is nearly full"
         log(f"{len(paths):,} photographs in {views} views: {computed:,} computed, "
