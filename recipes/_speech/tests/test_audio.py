@@ -20,7 +20,8 @@ def pitch_of(samples, rate=16_000):
 
 @pytest.mark.parametrize(("name", "options"), [
     ("a.wav", {"subtype": "PCM_16"}), ("a.wav", {"subtype": "PCM_U8"}),
-    ("a.wav", {"subtype": "FLOAT"}), ("a.wav", {"subtype": "ULAW"}), ("a.flac", {}), ("a.ogg", {}), ("a.mp3", {}), ("a.aiff", {}),
+    ("a.wav", {"subtype": "FLOAT"}), ("a.wav", {"subtype": "ULAW"}),
+    ("a.flac", {}), ("a.ogg", {}), ("a.mp3", {}), ("a.aiff", {}),
     ("a.au", {}), ("a.sph", {"format": "NIST"}),
 ])  # fmt: skip
 def test_every_format_gives_the_same_sound(tmp_path, name, options):
