@@ -103,7 +103,8 @@ class DatasetEntry(_Strict):
     """One set of the catalogue."""
 
     title: str
-    task: Literal["text classification", "word vectors", "table", "pictures", "network weights"]
+    task: Literal["text classification", "word vectors", "table", "pictures", "speech",
+                  "network weights"]
     homepage: Annotated[str, Field(pattern=r"^https?://")]
     licence: str
     citation: str
