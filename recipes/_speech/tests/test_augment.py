@@ -54,7 +54,7 @@ def test_noise_lies_below_by_what_was_asked(tone, below):
 def test_a_room_rings_on_and_is_as_loud():
     click = np.zeros(RATE, np.float32)
     click[1000] = 0.9
-    near, far = (augment.room(click, RATE, seconds, np.random.default_rng(0)) for seconds in (0.1, 1))
+    near, far = (augment.room(click, RATE, each, np.random.default_rng(0)) for each in (0.1, 1))
     late = [np.sum(each[1000 + RATE // 4 :] ** 2) / np.sum(each**2) for each in (near, far)]
     assert late[0] < 1e-3 < late[1]
     assert decibel(far) == pytest.approx(decibel(click), abs=1)
