@@ -316,7 +316,11 @@ def more_data(
             axis.axhline(value, linestyle=(0, (1, 1 + number)), color=GREY, linewidth=1.3,
                          label=f"{whose}: {value:.3f}")  # fmt: skip
         axis.set(xscale="log", xlabel=f"training {counted}", ylabel=name, title=name)
-        axis.set_xticks(table[counted], [f"{n:,}" for n in table[counted]])
+        amounts = table[counted].tolist()
+        # Of two that would touch, the larger one is named.
+        crowded = [b < 1.45 * a for a, b in zip(amounts, amounts[1:], strict=False)] + [False]
+        axis.set_xticks(amounts, ["" if each else f"{amount:,}"
+                                  for amount, each in zip(amounts, crowded, strict=True)])
         axis.minorticks_off()
         axis.legend(fontsize=9)
     figure.suptitle(title)
