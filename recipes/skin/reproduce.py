@@ -31,8 +31,9 @@ def reproduce(name: str, folder: Path) -> None:
     backbone, size, epochs, _ = SETS[name]
     keras.config.set_dtype_policy("float32" if name == "sample" else "mixed_bfloat16")
     for constancy in colour.KINDS:
-        records += study(lesions, constancy, folder / constancy)
-        print(f"{name}, {constancy}: {records[0]}", flush=True)
+        found = study(lesions, constancy, folder / constancy)
+        records += found
+        print(f"{name}, {constancy}: {found[0]}", flush=True)
     records += report.measure_baselines(lesions, [])
     run = results.record(
         folder, "skin", results.describe(lesions),
