@@ -261,7 +261,7 @@ def _row(drawn: Drawn, split: str, patient: str) -> dict:
             **{name: f"{value:.1f}" for name, value in places.items()}, **counts}  # fmt: skip
 
 
-def write(folder: str | Path, train: int = 240, test: int = 90, seed: int = 0, copies: int = 3
+def write(folder: str | Path, train: int = 200, test: int = 80, seed: int = 0, copies: int = 3
           ) -> None:  # fmt: skip
     """Write photographs, masks, labels.csv, readers.csv and duplicates.csv.
 
@@ -348,8 +348,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Write the sample into a folder."""
     parser = argparse.ArgumentParser(prog="python -m data_scripts.sample_retina")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--train", type=int, default=240)
-    parser.add_argument("--test", type=int, default=90)
+    parser.add_argument("--train", type=int, default=200)
+    parser.add_argument("--test", type=int, default=80)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     write(options.folder, options.train, options.test, options.seed)

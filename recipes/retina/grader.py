@@ -70,8 +70,13 @@ class Grader:
         dense = keras.layers.Dense(trained.kernel.shape[1], name="logits", dtype="float32")
         answers = heads.Answers(trained.kind, trained.members, trained.temperature,
                                 trained.edema_temperature, name="answers", dtype="float32")
-        network = keras.Model(inputs, answers(dense(taps.features(inputs))), name="grader")
-        dense.set_weights([trained.kernel, trained.bias - trained.mean @ trained.kernel])
+        # Features differ in size a million times. What makes the largest weight of each one 1 lets
+        # weights be kept in 8 bits (`export.lite`).
+        largest = np.maximum(np.abs(trained.kernel).max(axis=1), 1e-12)
+        even = keras.layers.Normalization(mean=trained.mean, variance=largest**-2.0, name="even",
+                                          dtype="float32")  # fmt: skip
+        network = keras.Model(inputs, answers(dense(even(taps.features(inputs)))), name="grader")
+        dense.set_weights([trained.kernel / largest[:, None], trained.bias])
         return cls(preparation, network, thresholds, taps.backbone.said, has_edema)
 
     @cached_property

@@ -134,10 +134,10 @@ def learning_curve(lesions: Lesions, fresh: Callable[[], Cut], seen: Mapping[str
 
     Args:
         fresh: gives a cut of an untaught backbone. seen: of each part.
-        sizes: photographs to learn from; those that are too many are left out. None: an eighth, a
-            fourth and half of all.
+        sizes: photographs to learn from; those that are too many are left out. None: a sixth and
+            half of all.
         whole: logits [m, classes] on the test part of a member that learned from all.
-        epochs: of each; with few photographs up to three times as many, so that it takes steps.
+        epochs: of each; with few photographs up to twice as many, so that it takes steps.
 
     Returns:
         "photographs", then the figures of `CURVES`, each with " least" and " most".
@@ -146,12 +146,12 @@ def learning_curve(lesions: Lesions, fresh: Callable[[], Cut], seen: Mapping[str
     labels, groups = train_rows["label"].to_numpy(), train_rows["group"].to_numpy()
     held, count = lesions.part("validation")["label"].to_numpy(), len(lesions.classes)
     wanted = np.bincount(labels, minlength=count) / len(labels)
-    sizes, table = sizes or [len(labels) // part for part in (8, 4, 2)], []
+    sizes, table = sizes or [len(labels) // part for part in (6, 2)], []
     for size in [size for size in sizes if size < 0.8 * len(labels)]:
         figures = []
         for draw in range(draws):
             rows = _fewer(labels, groups, size, draw)
-            more = min(3.0, (len(labels) / size) ** 0.5)
+            more = min(2.0, (len(labels) / size) ** 0.5)
             taught = train.teach(
                 fresh(), seen["train"].of(rows), labels[rows], seen["validation"], held, count,
                 None, epochs=round(epochs * more), seed=draw, log=log,
