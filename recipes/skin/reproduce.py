@@ -12,7 +12,7 @@ from pathlib import Path
 
 from common.reproduce import ROOT, over_sets
 
-# Backbone, size, epochs and the rates of both operating points, as in the presets.
+# Backbone, size, epochs, and the rates of both operating points.
 SETS = {"ham10000": ("inception_v3_to_mixed8", 192, 8, (0.95, 0.95)),
         "sample": ("small", 192, 8, (0.95, 0.95))}  # fmt: skip
 SEED, MEMBERS = 0, 3
