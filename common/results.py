@@ -244,11 +244,10 @@ def last_words(name: str, verdict: str, output_dir: str | Path, seconds: float,
     print(f"{name}: done in {duration(seconds)}, "
           f"{machine.peak_memory_mb() / 1024:.1f} GB of memory at most.")
     print(verdict)
-    picture, *others = LEFT
-    told = {picture: LEFT[picture], **made, **{each: LEFT[each] for each in others}, **made}
-    for each, what in told.items():
+    told = {**LEFT, **made}
+    for each in dict.fromkeys(["picture.png", *made, *LEFT]):
         if (Path(output_dir) / each).exists():
-            print(f"  {Path(output_dir) / each}: {what}")
+            print(f"  {Path(output_dir) / each}: {told[each]}")
 
 
 def merge(path: str | Path, runs: Iterable[Mapping[str, Any]], preset: str) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ al., "Long-Tail Learning via Logit Adjustment", ICLR 2021, equation 9).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,7 +123,9 @@ def teach(cut: Cut, seen: Seen, labels: np.ndarray, held: Seen, held_labels: np.
         model, epoch_of, _Epoch(held, held_labels, weights, rows, rows * 0, classes, batch_size),
         epochs=epochs, output_dir=output_dir, resume=resume, monitor="val_loss", seed=seed, log=log,
         settings={"rates": (RATE, HEAD_RATE), "seed": seed, "key": cut.taps.backbone.key,
-                  "batch_size": batch_size, "constancy": cut.constancy},
+                  "batch_size": batch_size, "constancy": cut.constancy, "epochs": epochs,
+                  "maps": seen.maps.shape,
+                  "labels": hashlib.sha256(labels.astype(np.int64).tobytes()).hexdigest()},
     )  # fmt: skip
     return Taught(model, history, softened, cut)
 

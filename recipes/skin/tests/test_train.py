@@ -75,6 +75,13 @@ def test_a_stopped_run_goes_on(taught, seen, tmp_path):
     np.testing.assert_allclose(found.logits(seen[1][0]), taught.logits(seen[1][0]), atol=1e-3)
 
 
+def test_other_data_does_not_go_on_with_a_checkpoint(seen, tmp_path):
+    teach(seen, tmp_path, epochs=1)
+    (one, labels), held = seen
+    with pytest.raises(ValueError, match="labels"):
+        teach([(one, labels[::-1].copy()), held], tmp_path, epochs=1)
+
+
 def test_priors_move_the_answer_towards_rare_classes(taught, seen):
     held, labels = seen[1]
     logits, even = taught.logits(held), np.full(3, 1 / 3)
