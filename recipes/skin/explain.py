@@ -33,9 +33,12 @@ def witness(member: Taught, malignant: np.ndarray) -> Witness:
     kernel, bias = map(keras.ops.convert_to_numpy, member.model.get_layer(ANSWERS).weights)
     asks = np.where(malignant, 1 / malignant.sum(), -1 / (~malignant).sum())
     scale, even = (member.model.get_layer(name) for name in (SCALE, EVEN))
-    mean = np.concatenate([np.ravel(scale.mean), np.ravel(even.moving_mean)])
-    spread = np.sqrt(np.concatenate([np.ravel(scale.variance),
-                                     np.ravel(even.moving_variance) + even.epsilon]))  # fmt: skip
+    known = (scale.mean, scale.variance, even.moving_mean, even.moving_variance)
+    means, variances, own_means, own_variances = (
+        np.ravel(keras.ops.convert_to_numpy(each)) for each in known
+    )
+    mean = np.concatenate([means, own_means])
+    spread = np.sqrt(np.concatenate([variances, own_variances + even.epsilon]))
     direction = kernel @ asks / spread
     return Witness.of(maps, direction, float(bias @ asks - mean @ direction), mean)
 

@@ -102,8 +102,8 @@ def teach(cut: Cut, seen: Seen, labels: np.ndarray, held: Seen, held_labels: np.
     below = seen.below.reshape(-1, seen.below.shape[-1])
     model = network(cut, below.mean(axis=0), below.var(axis=0) + 1e-6, classes, seed)
     steps = -(-len(labels) // batch_size) * epochs
-    lower = {id(weight) for weight in cut.upper.weights}
-    factors = [RATE / HEAD_RATE if id(v) in lower else 1.0 for v in model.trainable_variables]
+    slow = {id(weight) for weight in cut.upper.weights}
+    factors = [RATE / HEAD_RATE if id(v) in slow else 1.0 for v in model.trainable_variables]
     rate = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=HEAD_RATE,
                                                   warmup_steps=max(1, steps // 10))  # fmt: skip
     model.compile(GradedAdamW(factors, learning_rate=rate, weight_decay=DECAY),
