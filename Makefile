@@ -3,6 +3,8 @@ VENV   ?= .venv
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 RUN    := $(VENV)/bin/python
 OUT    ?= build/runs
+# Tests run side by side; each wants about 4 GB of memory, and a core.
+JOBS   ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 # A mirror of the published data beside the checkout is used where there is one.
 ifneq ($(wildcard ../shared/data),)
@@ -31,7 +33,7 @@ recipes: install  ## run every recipe (quick, and real where its data can be had
 test: install  ## lint, unit tests, and one quick run of every recipe
 	$(RUN) -m ci.lint
 	$(RUN) -m ci.results_table --check
-	$(RUN) -m pytest -q
+	$(RUN) -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 notebook: install  ## JupyterLab on the recipes
 	$(RUN) -m jupyterlab recipes

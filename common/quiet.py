@@ -20,8 +20,12 @@ CHATTER = re.compile(
 
 
 @contextmanager
-def quiet_start() -> Iterator[None]:
-    """Hold back what is written to the process's standard error, and pass on all but chatter."""
+def quiet_start(chatter: re.Pattern[str] = CHATTER) -> Iterator[None]:
+    """Hold back what is written to the process's standard error, and pass on all but chatter.
+
+    Args:
+        chatter: what a line begins with that says nothing; TensorFlow's if not told.
+    """
     try:
         sys.stderr.flush()
         before = os.dup(2)
@@ -38,5 +42,5 @@ def quiet_start() -> Iterator[None]:
             held.seek(0)
             lines = held.read().decode("utf-8", "replace").splitlines()
             for line in lines:
-                if line.strip() and not CHATTER.match(line):
+                if line.strip() and not chatter.match(line):
                     print(line, file=sys.stderr)

@@ -1,8 +1,9 @@
 """What the recogniser looks at: log-mel energies (default) or cepstra, as layers of the network.
 
 S. Davis and P. Mermelstein, "Comparison of Parametric Representations for Monosyllabic Word
-Recognition", IEEE Trans. ASSP 28, 1980. Windows do not reach beyond the samples there are, so that
-the same frames come out when a recording arrives in pieces. Bands and scales are librosa's.
+Recognition", IEEE Trans. ASSP 28, 1980. A frame is known as soon as its step has been heard: its
+window lies before the step's end, silence before the first sample, so that the same frames come out
+when a recording arrives in pieces. Bands and scales are librosa's.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def bank(rate: int, transform: int, bands: int, lowest: float) -> np.ndarray:
 
 @keras.saving.register_keras_serializable(package="speech")
 class LogMel(keras.layers.Layer):
-    """Samples float [n, t] from -1 to 1 -> log energies float32 [n, frames, bands].
+    """Samples float [n, t] from -1 to 1 -> log energies float32 [n, t // step, bands].
 
     Args:
         rate: samples a second. bands: on the mel scale. lowest: Hz at which they begin.
@@ -38,20 +39,20 @@ class LogMel(keras.layers.Layer):
         self.rate, self.bands, self.lowest = rate, bands, lowest
         self.window, self.step = round(WINDOW * rate), round(STEP * rate)
         self.transform = 1 << (self.window - 1).bit_length()
+        self.before = self.transform - self.step  # samples of silence, or of the piece before
 
     def call(self, samples):
+        return self.within(ops.pad(samples, [[0, 0], [self.before, 0]]))
+
+    def within(self, samples):
+        """Frames of samples that begin `before` samples ahead of the first frame's step."""
         real, imaginary = ops.stft(samples, self.window, self.step, self.transform, center=False)
         power = ops.square(real) + ops.square(imaginary)
         mel = ops.matmul(power, bank(self.rate, self.transform, self.bands, self.lowest))
         return ops.log(mel + FLOOR)
 
     def compute_output_shape(self, shape):
-        frames = None if shape[1] is None else self.frames(shape[1])
-        return (shape[0], frames, self.bands)
-
-    def frames(self, samples: int) -> int:
-        """How many come of so many samples."""
-        return max(0, 1 + (samples - self.transform) // self.step)
+        return (shape[0], None if shape[1] is None else shape[1] // self.step, self.bands)
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "bands": self.bands,
@@ -88,25 +89,26 @@ class Cepstra(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="speech")
-class Context(keras.layers.Layer):
-    """Each frame beside its neighbours, zeros beyond the ends: [n, frames, (left + 1 + right) * d].
+class Standardised(keras.layers.Layer):
+    """Each band from the training recordings' mean, in their standard deviations.
 
-    As in A. Hannun et al., "Deep Speech: Scaling up end-to-end speech recognition", arXiv
-    1412.5567, section 2, where 5 to 9 frames on each side are taken.
+    Its two weights are set by `learn`, and are no matter of training.
     """
 
-    def __init__(self, left: int = 9, right: int = 9, **options):
-        super().__init__(**options)
-        self.left, self.right = left, right
+    def __init__(self, **options):
+        super().__init__(**{"dtype": "float32", **options, "trainable": False})
 
-    def call(self, frames):
-        count = ops.shape(frames)[1]
-        wide = ops.pad(frames, [[0, 0], [self.left, self.right], [0, 0]])
-        return ops.concatenate([wide[:, k : k + count] for k in range(self.left + 1 + self.right)],
-                               axis=-1)  # fmt: skip
+    def build(self, shape):
+        self.mean = self.add_weight(name="mean", shape=shape[-1:], initializer="zeros")
+        self.deviation = self.add_weight(name="deviation", shape=shape[-1:], initializer="ones")
+
+    def learn(self, mean: np.ndarray, deviation: np.ndarray) -> None:
+        """float [bands] each."""
+        self.mean.assign(mean)
+        self.deviation.assign(np.maximum(deviation, 1e-3))
+
+    def call(self, energies):
+        return (ops.cast(energies, "float32") - self.mean) / self.deviation
 
     def compute_output_shape(self, shape):
-        return (*shape[:-1], shape[-1] * (self.left + 1 + self.right))
-
-    def get_config(self):
-        return {**super().get_config(), "left": self.left, "right": self.right}
+        return shape

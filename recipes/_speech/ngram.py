@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,6 +83,22 @@ class NGram:
         if not words:
             raise ValueError("There is no word to judge by.")
         return 10 ** (-total / counted), unknown / words
+
+    def boosted(self, hot: Mapping[str, float]) -> NGram:
+        """With words made likelier everywhere: log10 is added, and no probability rises above 1.
+
+        The others are left as they are, so that sums are no longer 1. A word that is new begins
+        with what an unknown one has.
+        """
+        tables = [dict(table) for table in self.tables]
+        nothing, _ = tables[0].get((UNKNOWN,), (-6.0, 0.0))
+        for word in hot:
+            tables[0].setdefault((word,), (nothing, 0.0))
+        for table in tables:
+            for words, (chance, weight) in table.items():
+                if words[-1] in hot:
+                    table[words] = (min(chance + hot[words[-1]], 0.0), weight)
+        return NGram(tables)
 
     def write(self, path: str | Path) -> Path:
         """The model in the ARPA form, UTF-8."""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from data_scripts import rooms
 from recipes._speech import augment
 
 RATE = 16_000
@@ -47,7 +48,7 @@ def test_volume_in_decibels(tone):
 def test_noise_lies_below_by_what_was_asked(tone, below):
     found = augment.noise(tone, RATE, below, np.random.default_rng(0))
     assert decibel(tone) - decibel(found - tone) == pytest.approx(below, abs=0.6)
-    short = augment.mixed(tone, np.ones(100), 20)  # repeated to its length
+    short = rooms.mixed(tone, np.ones(100), 20)  # repeated to its length
     assert decibel(tone) - decibel(short - tone) == pytest.approx(20, abs=0.1)
 
 

@@ -5,7 +5,7 @@ import librosa
 import numpy as np
 import pytest
 
-from recipes._speech.features import FLOOR, Cepstra, Context, LogMel
+from recipes._speech.features import FLOOR, Cepstra, LogMel, Standardised
 
 RATE = 16_000
 
@@ -20,6 +20,7 @@ def speech_like(seconds=1.0, seed=0):
 
 
 def librosas(samples, bands=64):
+    samples = np.concatenate([np.zeros(512 - 160, np.float32), samples])
     found = librosa.stft(samples, n_fft=512, hop_length=160, win_length=400, center=False)
     return librosa.feature.melspectrogram(S=np.abs(found) ** 2, sr=RATE, n_mels=bands, fmin=20.0).T
 
@@ -29,7 +30,7 @@ def test_energies_are_librosas(bands):
     samples = speech_like()
     found = np.asarray(LogMel(RATE, bands)(samples[None]))[0]
     np.testing.assert_allclose(found, np.log(librosas(samples, bands) + FLOOR), atol=2e-3)
-    assert len(found) == LogMel(RATE, bands).frames(len(samples)) == 97
+    assert len(found) == 100
 
 
 def test_cepstra_are_librosas():
@@ -45,19 +46,27 @@ def test_cepstra_are_librosas():
 
 def test_pieces_give_the_frames_of_the_whole():
     samples, layer = speech_like(), LogMel(RATE)
-    whole = np.asarray(layer(samples[None]))[0]
-    cut = 40 * layer.step
-    first = np.asarray(layer(samples[None, : cut + layer.transform - layer.step]))[0]
-    second = np.asarray(layer(samples[None, cut:]))[0]
+    whole, cut = np.asarray(layer(samples[None]))[0], 40 * layer.step
+    first = np.asarray(layer(samples[None, :cut]))[0]
+    second = np.asarray(layer.within(samples[None, cut - layer.before :]))[0]
     np.testing.assert_allclose(np.concatenate([first, second]), whole, atol=1e-4)
 
 
-def test_context_is_of_the_neighbours():
-    frames = np.arange(10, dtype=np.float32).reshape(1, 5, 2) + 1
-    found = np.asarray(Context(1, 2)(frames))
-    assert found.shape == (1, 5, 8)
-    np.testing.assert_array_equal(found[0, 0], [0, 0, 1, 2, 3, 4, 5, 6])
-    np.testing.assert_array_equal(found[0, 4], [7, 8, 9, 10, 0, 0, 0, 0])
+def test_a_rest_that_is_no_whole_step_gives_no_frame():
+    layer = LogMel(RATE)
+    assert [layer(np.zeros((1, n), np.float32)).shape[1] for n in (159, 160, 479)] == [0, 1, 2]
+    assert layer.compute_output_shape((3, 479)) == (3, 2, 64)
+
+
+def test_bands_are_standardised_as_they_were_learned():
+    energies = np.random.default_rng(0).normal(-5, 3, size=(200, 4)).astype(np.float32)
+    layer = Standardised()
+    layer.build((None, None, 4))
+    layer.learn(energies.mean(axis=0), energies.std(axis=0))
+    found = np.asarray(layer(energies[None]))[0]
+    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(found.std(axis=0), 1, atol=1e-5)
+    assert not layer.trainable_weights
 
 
 def test_silence_and_full_scale_are_finite():
@@ -67,10 +76,10 @@ def test_silence_and_full_scale_are_finite():
 
 def test_layers_can_be_saved(tmp_path):
     inputs = keras.Input((None,))
-    outputs = Context(2, 2)(Cepstra(13)(LogMel(RATE, 40)(inputs)))
+    outputs = Cepstra(13)(LogMel(RATE, 40)(inputs))
     keras.Model(inputs, outputs).save(tmp_path / "features.keras")
     model = keras.saving.load_model(tmp_path / "features.keras")
     samples = speech_like(0.3)[None]
-    wanted = Context(2, 2)(Cepstra(13)(LogMel(RATE, 40)(samples)))
+    wanted = Cepstra(13)(LogMel(RATE, 40)(samples))
     np.testing.assert_allclose(model.predict(samples, verbose=0), np.asarray(wanted), atol=1e-3)
-    assert model.output_shape == (None, None, 13 * 5)
+    assert model.output_shape == (None, None, 13)

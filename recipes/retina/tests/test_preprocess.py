@@ -78,7 +78,7 @@ def of_a_camera():
 @pytest.mark.parametrize("options", [
     dict(), dict(progressive=True), dict(subsampling=0), dict(optimize=True, quality=40),
     dict(exif=of_a_camera()),
-], ids=str)  # fmt: skip
+], ids=["plain", "progressive", "subsampling", "optimised", "camera"])  # fmt: skip
 def test_the_short_way_of_decoding_gives_the_same_pixels(tmp_path, enough, options):
     path = save(tmp_path / "eye.jpg", fundus(**LARGE), **options)
     pixels, width = preprocess.pixels_of(path, path.read_bytes(), enough)

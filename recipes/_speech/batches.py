@@ -1,0 +1,158 @@
+"""Utterances of like length together, and what is cut out of their frames while training.
+
+SpecAugment: D. Park et al., Interspeech 2019, sections 2 and 3 (masks of bands and of times).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+
+from recipes._speech.alphabet import Alphabet
+from recipes._speech.model import THINNED
+from recipes._speech.prepare import Heard
+
+GRAIN = 32  # batches are as long as the longest utterance, up to a multiple of so many frames
+JITTER = 0.1  # of an utterance's length: how far sorting by length is blurred, so batches differ
+
+
+@dataclass(frozen=True)
+class Masks:
+    """What is cut out of an utterance's frames.
+
+    Attributes:
+        bands: most bands of one mask; 0 none. band_masks: how many of them.
+        seconds: most of one mask. time_masks: how many for every second of the utterance.
+        share: most of an utterance that masks of time may take.
+    """
+
+    bands: int = 16
+    band_masks: int = 2
+    seconds: float = 0.3
+    time_masks: float = 1.0
+    share: float = 0.3
+
+    def cut(self, frames: np.ndarray, usual: np.ndarray, random: np.random.Generator) -> None:
+        """Put the usual value of each band [d] where something is cut out, in frames [t, d]."""
+        count, bands = frames.shape
+        for _ in range(self.band_masks if self.bands else 0):
+            width = random.integers(0, min(self.bands, bands - 1) + 1)
+            first = random.integers(0, bands - width + 1)
+            frames[:, first : first + width] = usual[first : first + width]
+        left = int(self.share * count)
+        for _ in range(random.poisson(self.time_masks * count / 100)):
+            width = random.integers(0, max(1, min(int(self.seconds * 100), left) + 1))
+            first = random.integers(0, count - width + 1)
+            frames[first : first + width] = usual
+            left -= width
+
+
+@dataclass
+class Batches:
+    """Utterances to learn from or to be judged by.
+
+    Attributes:
+        copies: frames of the same utterances, recorded or changed; an epoch takes of each
+            utterance one copy, the next one the next time.
+        letters: numbers of each utterance's letters.
+        usual: of each band, what stands where something is cut out, float [bands].
+        seconds: of sound that a batch has at most, silence that fills it up among it.
+        masks: cut out while training; None nothing.
+        skipped: utterances by number that had more letters than frames in some epoch, how often.
+    """
+
+    copies: Sequence[Heard]
+    letters: Sequence[Sequence[int]]
+    usual: np.ndarray = field(repr=False)
+    seconds: float = 120.0
+    masks: Masks | None = None
+    seed: int = 0
+    skipped: dict[int, int] = field(default_factory=dict)
+
+    def planned(self, epoch: int) -> list[list[tuple[int, int]]]:
+        """Batches of (utterance, copy), in the order of the epoch."""
+        random = np.random.default_rng((self.seed, epoch))
+        first = np.random.default_rng(self.seed).integers(0, len(self.copies), len(self.letters))
+        chosen = (first + epoch) % len(self.copies)
+        counts = np.array([copy.counts for copy in self.copies])[chosen, np.arange(len(chosen))]
+        order = np.argsort(counts * random.uniform(1 - JITTER, 1 + JITTER, len(counts)))
+        batches, longest = [[]], 0
+        for place in order:
+            if needed(self.letters[place]) > -(-counts[place] // THINNED):
+                self.skipped[int(place)] = self.skipped.get(int(place), 0) + 1
+                continue
+            longest = max(longest, rounded(counts[place]))
+            if batches[-1] and (len(batches[-1]) + 1) * longest > self.seconds * 100:
+                batches.append([])
+                longest = rounded(counts[place])
+            batches[-1].append((int(place), int(chosen[place])))
+        return [batches[k] for k in random.permutation(len(batches)) if batches[k]]
+
+    def made(self, planned: list[list[tuple[int, int]]], random: np.random.Generator
+             ) -> Iterator[tuple[dict, np.ndarray]]:  # fmt: skip
+        """({"frames": float32 [n, t, bands], "count": int32 [n]}, letters int32 [n, l])."""
+        for batch in planned:
+            found = [np.asarray(self.copies[copy][place], np.float32) for place, copy in batch]
+            counts = np.array([len(each) for each in found], np.int32)
+            frames = np.zeros((len(batch), rounded(counts.max()), found[0].shape[1]), np.float32)
+            for row, each in zip(frames, found, strict=True):
+                row[: len(each)] = each
+                if self.masks:
+                    self.masks.cut(row[: len(each)], self.usual, random)
+            yield {"frames": frames, "count": counts}, padded([self.letters[place]
+                                                                for place, _ in batch])
+
+    def epoch(self, number: int):
+        """One epoch's data as Keras takes it: a tf.data.Dataset, or a generator elsewhere."""
+        planned = self.planned(number)
+        # Another stream of numbers than the one that the plan was drawn from.
+        made = self.made(planned, np.random.default_rng((self.seed, number, 1)))
+        if keras.backend.backend() != "tensorflow":
+            return _Counted(made, len(planned))
+        import tensorflow as tf
+
+        bands = self.copies[0].frames.shape[1]
+        signature = ({"frames": tf.TensorSpec((None, None, bands), tf.float32),
+                      "count": tf.TensorSpec((None,), tf.int32)},
+                     tf.TensorSpec((None, None), tf.int32))  # fmt: skip
+        found = tf.data.Dataset.from_generator(lambda: made, output_signature=signature)
+        return found.apply(tf.data.experimental.assert_cardinality(len(planned))).prefetch(4)
+
+
+class _Counted:
+    """An iterable whose length is known."""
+
+    def __init__(self, made: Iterator, count: int):
+        self.made, self.count = made, count
+
+    def __iter__(self):
+        return self.made
+
+    def __len__(self):
+        return self.count
+
+
+def needed(letters: Sequence[int]) -> int:
+    """The fewest frames that can spell them: a blank stands between two equal ones."""
+    return len(letters) + sum(a == b for a, b in zip(letters, letters[1:], strict=False))
+
+
+def rounded(count: int) -> int:
+    """Frames up to a multiple of `GRAIN`."""
+    return -(-int(count) // GRAIN) * GRAIN
+
+
+def padded(letters: Sequence[Sequence[int]]) -> np.ndarray:
+    """int32 [n, most letters], 0 beyond each one's end."""
+    found = np.zeros((len(letters), max(1, max(map(len, letters)))), np.int32)
+    for row, each in zip(found, letters, strict=True):
+        row[: len(each)] = each
+    return found
+
+
+def letters_of(transcripts: Sequence[str], alphabet: Alphabet) -> list[list[int]]:
+    """Numbers of transcripts that the alphabet can write."""
+    return [alphabet.encode(text) for text in transcripts]

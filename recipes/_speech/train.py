@@ -1,0 +1,176 @@
+"""A recogniser taught on a corpus, with the curve of its errors against the minutes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jiwer
+import keras
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from common import files, training
+from common.history import History
+from recipes._speech import augment, prepare
+from recipes._speech.alphabet import Alphabet
+from recipes._speech.batches import Batches, Masks, letters_of
+from recipes._speech.data import Corpus
+from recipes._speech.features import LogMel
+from recipes._speech.model import Recogniser, spoken
+
+
+class Settings(BaseModel):
+    """How a recogniser is built and taught; a name that is none of these is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str = "fast"
+    width: int = Field(256, ge=8)
+    blocks: int = Field(6, ge=1)
+    kernel: int = Field(15, ge=1)  # frames of 40 ms
+    right: int = Field(7, ge=0)  # of those, frames ahead
+    recurrent: str = "lstm"
+    both: bool = False
+    bands: int = Field(64, ge=8)
+    cepstra: int = Field(0, ge=0)
+    dropout: float = Field(0.1, ge=0, lt=1)
+    steps: str = "speed 0.85 1.15"  # changes of the sound, see `augment.parsed`
+    copies: int = Field(8, ge=1)  # of each utterance, changed anew each time
+    mask_bands: int = Field(16, ge=0)
+    mask_seconds: float = Field(0.3, ge=0)
+    epochs: int = Field(80, ge=1)
+    rate: float = Field(2e-3, gt=0)  # the highest
+    decay: float = Field(1e-2, ge=0)
+    average: float = Field(0.98, ge=0, lt=1)  # momentum of the averaged weights; 0 the last ones
+    seconds: float = Field(120, gt=0)  # of sound in a batch
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What training gave.
+
+    Attributes:
+        model: see `Recogniser`. layer: that makes its frames. alphabet: what it writes in.
+        history: of the epochs. curve: {"minutes", "epoch", "wer", "cer"} rows of the validation
+            part, greedy. skipped: utterances that were too short for their letters, how often.
+    """
+
+    model: Recogniser
+    layer: LogMel
+    alphabet: Alphabet
+    history: History = field(repr=False)
+    curve: list[dict] = field(repr=False)
+    skipped: dict[int, int]
+
+
+def teach(corpus: Corpus, settings: Settings, output_dir: str | Path | None = None, *,
+          every: int = 5, resume: bool = True,
+          log: Callable[[str], None] | None = print) -> Taught:  # fmt: skip
+    """Teach a recogniser on the training part.
+
+    Args:
+        output_dir: checkpoints and the curve go there; a stopped run goes on after its last whole
+            epoch. None keeps none.
+        every: epochs between two points of the curve.
+
+    Raises:
+        DataError: a recording cannot be read any more.
+        ValueError: a setting is wrong.
+    """
+    layer = LogMel(bands=settings.bands)
+    rows, held = corpus.part("train"), corpus.part("validation")
+    steps = augment.parsed(settings.steps)
+    copies = [prepare.of_rows(rows, layer, steps, copy, settings.seed, log)
+              for copy in range(settings.copies if steps else 1)]  # fmt: skip
+    plain = np.asarray(prepare.of_rows(rows, layer, log=log).frames, np.float32)
+    letters = letters_of(rows["transcript"], corpus.alphabet)
+    masks = Masks(bands=settings.mask_bands, seconds=settings.mask_seconds)
+    batches = Batches(copies, letters, plain.mean(axis=0), settings.seconds, masks, settings.seed)
+    judged = Batches([prepare.of_rows(held, layer, log=log)],
+                     letters_of(held["transcript"], corpus.alphabet), plain[0], settings.seconds)
+    model = network(settings, corpus.alphabet.size)
+    model.learn_scale(plain)
+    compiled(model, settings, settings.epochs * len(batches.planned(0)))
+    curve = Curve(judged, held["transcript"].tolist(), corpus.alphabet, every, settings.epochs,
+                  output_dir, resume)  # fmt: skip
+    history = training.fit(
+        model, batches.epoch, None, epochs=settings.epochs, output_dir=output_dir,
+        resume=resume, restore_best=False, callbacks=[curve], seed=settings.seed, log=log,
+        settings={**settings.model_dump(), "corpus": corpus.fingerprint},
+    )  # fmt: skip
+    return Taught(model, layer, corpus.alphabet, history, curve.points, batches.skipped)
+
+
+def network(settings: Settings, classes: int) -> Recogniser:
+    """An untaught network."""
+    return Recogniser(
+        classes, settings.bands, settings.kind, settings.width, settings.blocks, settings.kernel,
+        settings.right, settings.recurrent, settings.both, settings.cepstra, settings.dropout,
+        settings.seed,
+    )  # fmt: skip
+
+
+def compiled(model: Recogniser, settings: Settings, steps: int) -> None:
+    """Give it its optimizer: AdamW, the rate rising for a tenth of the steps and then falling."""
+    rate = keras.optimizers.schedules.CosineDecay(
+        settings.rate / 50, steps, alpha=0.0, warmup_target=settings.rate,
+        warmup_steps=max(1, steps // 10))  # fmt: skip
+    averages = dict(use_ema=True, ema_momentum=settings.average) if settings.average else {}
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.decay, beta_2=0.98,
+                                       global_clipnorm=1.0, **averages)  # fmt: skip
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    model.compile(optimizer, jit_compile=False)
+
+
+def logits_of(model: Recogniser, batches: Batches) -> list[np.ndarray]:
+    """Of each utterance, float32 [t, classes]; one that was skipped gives none [0, classes]."""
+    planned = batches.planned(0)
+    found = [np.zeros((0, model.settings["classes"]), np.float32)] * len(batches.letters)
+    for batch, (given, _) in zip(planned, batches.made(planned, np.random.default_rng(0)),
+                                 strict=True):  # fmt: skip
+        logits = keras.ops.convert_to_numpy(model.predict_on_batch(given))
+        for (place, _), row, count in zip(batch, logits, given["count"], strict=True):
+            found[place] = row[: int(spoken(count))]
+    return found
+
+
+def greedy(logits: Sequence[np.ndarray], alphabet: Alphabet) -> list[str]:
+    """The texts of the best paths, one space between words."""
+    return [" ".join(alphabet.collapse(each.argmax(axis=1)).split()) for each in logits]
+
+
+class Curve(keras.callbacks.Callback):
+    """Word and letter errors on a held part against the minutes of training."""
+
+    def __init__(self, judged: Batches, transcripts: list[str], alphabet: Alphabet, every: int,
+                 epochs: int, output_dir: str | Path | None, resume: bool):  # fmt: skip
+        super().__init__()
+        self.judged, self.transcripts, self.alphabet = judged, transcripts, alphabet
+        self.every, self.epochs = every, epochs
+        self.path = Path(output_dir) / "curve.json" if output_dir else None
+        self.points: list[dict] = []
+        if self.path and resume and self.path.is_file():
+            self.points = json.loads(self.path.read_text(encoding="utf-8"))
+        self.spent = self.points[-1]["minutes"] if self.points else 0.0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.points = [point for point in self.points if point["epoch"] <= epoch]
+        self.began = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.spent += (time.perf_counter() - self.began) / 60
+        if (epoch + 1) % self.every and epoch + 1 != self.epochs:
+            return
+        said = greedy(logits_of(self.model, self.judged), self.alphabet)
+        self.points.append({"minutes": self.spent, "epoch": epoch + 1,
+                            "wer": jiwer.wer(self.transcripts, said),
+                            "cer": jiwer.cer(self.transcripts, said)})  # fmt: skip
+        if logs is not None:
+            logs |= {"held_wer": self.points[-1]["wer"], "held_cer": self.points[-1]["cer"]}
+        if self.path:
+            files.write_text(self.path, json.dumps(self.points))
