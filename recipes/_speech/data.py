@@ -1,6 +1,7 @@
-"""The doors to recordings with transcripts: published sets and the user's own, every file checked.
+"""The three doors to recordings with transcripts: the sample, published sets, the user's own.
 
-`load` turns any of them into one `Corpus`; nothing after this module knows which door it was.
+`load` turns any of them into one `Corpus` after every file was heard; nothing after this module
+knows which door it was.
 """
 
 from __future__ import annotations
@@ -17,17 +18,18 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit
 
-from common import datasets, doors
+from common import datasets, doors, files
 from common.card import DataCard
 from common.download import sha256_of
 from common.history import duration
 from common.validation import DataError, Report
-from recipes._speech import audio, layouts
+from recipes._speech import audio, layouts, strings
 from recipes._speech.alphabet import Alphabet, digits_in, normalised
 
 PUBLISHED = ("an4", "fsdd")
 PARTS = ("train", "validation", "test")
 APART = {"validation": 0.1, "test": 0.15}  # of the speakers, of data without that part
+LEFT_OUT = "theo"  # of the Free Spoken Digits' speakers
 FRAME = 0.04  # seconds of a frame of what the network says, see `model`
 
 
@@ -87,14 +89,17 @@ class Corpus:
 
 
 def load(data: str | os.PathLike, *, columns: dict[str, str] | None = None,
-         alphabet: str | None = None, strict: bool = False, limit: int | None = None,
-         seed: int = 0, log: Callable[[str], None] | None = print) -> Corpus:  # fmt: skip
+         alphabet: str | None = None, speaker: str = LEFT_OUT, strict: bool = False,
+         limit: int | None = None, seed: int = 0,
+         log: Callable[[str], None] | None = print) -> Corpus:  # fmt: skip
     """Recordings through one of the doors.
 
     Args:
-        data: a published set's name, or a path, see `layouts.read`.
+        data: "sample" (a synthesizer's voices), a published set's name (of "fsdd" digits are
+            joined to strings, see `strings`), or a path, see `layouts.read`.
         columns: see `layouts.read`.
         alphabet: letters to write in, "bytes" for those of UTF-8, None for what is learned.
+        speaker: of "fsdd", who is left out to be tested with.
         strict: refuse the user's data if anything in it must be dropped.
         limit: keep about so many utterances, the same share of every part.
         seed: of the division of data without parts, and of what `limit` keeps.
@@ -105,7 +110,10 @@ def load(data: str | os.PathLike, *, columns: dict[str, str] | None = None,
         DatasetError: a published set cannot be had.
     """
     licence, citation, own = "not stated: the user's own", "", False
-    if data in PUBLISHED:
+    if data == "sample":
+        source, name = sample(), "sample"
+        licence = "none needed: spoken by data_scripts/sample_speech.py"
+    elif data in PUBLISHED:
         source, name, entry = datasets.load(data), str(data), datasets.entry(data)
         licence, citation = entry.licence, entry.citation.strip()
     else:
@@ -114,6 +122,8 @@ def load(data: str | os.PathLike, *, columns: dict[str, str] | None = None,
                                      ), True  # fmt: skip
         name = source.name
     listed = layouts.read(source, columns)
+    if data == "fsdd":
+        listed = layouts.read(strings.joined(listed.rows, speaker))
     letters = "" if alphabet == "bytes" else alphabet
     rows, found = spelled(listed.rows, listed.report, letters)
     rows = heard(rows, listed.report, found, log)
@@ -125,8 +135,20 @@ def load(data: str | os.PathLike, *, columns: dict[str, str] | None = None,
     if not (rows["split"] == "train").any():
         raise DataError(f"{name} has nothing to learn from: every utterance is in another part.")
     listed.report.raise_if_strict(own and strict and listed.report.dropped > 0)
-    corpus = Corpus(name, False, rows, found, listed.report, licence, citation)
+    corpus = Corpus(name, data == "sample", rows, found, listed.report, licence, citation)
     return _limited(corpus, limit, seed)
+
+
+def sample() -> Path:
+    """The sample's folder; spoken the first time."""
+    from data_scripts import rooms, sample_speech, sentences, speak
+
+    key = files.work_key([each.__file__ for each in (rooms, sample_speech, sentences, speak)])
+    folder = datasets.cache_folder() / "samples" / f"speech-{key}"
+    if not folder.is_dir():
+        with files.whole_folder(folder) as aside:
+            sample_speech.write(aside)
+    return folder
 
 
 def spelled(rows: pd.DataFrame, report: Report, letters: str | None = None

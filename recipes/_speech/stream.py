@@ -1,0 +1,94 @@
+"""A recording as it arrives: samples in, what is known so far out, the same as of the whole.
+
+The network's state is handed from piece to piece by whoever calls it, so that the same function can
+be compiled here, exported for a server, or run on a telephone.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from recipes._speech.alphabet import Alphabet
+from recipes._speech.features import LogMel
+from recipes._speech.model import THINNED, Recogniser
+
+PIECE = 32  # frames of 10 ms that are looked at at once
+
+
+def stepper(model: Recogniser, layer: LogMel, frames: int = PIECE) -> keras.Model:
+    """One piece as a function of plain arrays, every shape fixed.
+
+    Its inputs are a list: samples float32 [1, before + frames * step], which begin `layer.before`
+    samples ahead of the piece; how many of the frames are of the recording, int32 [1, 1]; and the
+    state's arrays. Its outputs are a list: logits float32 [1, frames / 4, classes]; heard float32
+    [1, frames / 4, 1]; and the next state's arrays.
+
+    Raises:
+        ValueError: the network reads both ways, or frames is no multiple of 4.
+    """
+    if not model.is_streaming:
+        raise ValueError("This network reads recordings both ways; it cannot work piece by piece.")
+    if frames % THINNED:
+        raise ValueError(f"frames={frames} must be a multiple of {THINNED}.")
+    samples = keras.Input((layer.before + frames * layer.step,), batch_size=1, name="samples")
+    count = keras.Input((1,), batch_size=1, dtype="int32", name="count")
+    state, inputs = [], []
+    for place, own in enumerate(model.start(1)):
+        given = [keras.Input(each.shape[1:], batch_size=1, dtype=each.dtype,
+                             name=f"state_{place}_{number}") for number, each in enumerate(own)]
+        state.append(given)
+        inputs += given
+    places = np.arange(frames, dtype=np.int32)[None, :, None]
+    heard = ops.cast(ops.less(places, ops.expand_dims(count, -1)), model.compute_dtype)
+    logits, kept, after = model.step(layer.within(samples), heard, state)
+    outputs = [logits, ops.cast(kept, "float32"), *(each for own in after for each in own)]
+    return keras.Model([samples, count, *inputs], outputs, name="step")
+
+
+class Stream:
+    """One recording, piece by piece.
+
+    Attributes:
+        logits: of the frames that are known, float32 [t, classes], each `model.lag` frames and at
+            most a piece behind what was fed.
+    """
+
+    def __init__(self, step: keras.Model, model: Recogniser, layer: LogMel, alphabet: Alphabet):
+        self.step, self.layer, self.alphabet, self.lag = step, layer, alphabet, model.lag
+        self.frames = (step.inputs[0].shape[1] - layer.before) // layer.step
+        self.state = [np.zeros(each.shape, each.dtype) for each in step.inputs[2:]]
+        self.waiting = np.zeros(layer.before, np.float32)
+        self.logits = np.zeros((0, step.outputs[0].shape[-1]), np.float32)
+
+    def feed(self, samples: np.ndarray) -> str:
+        """More samples, float from -1 to 1; the text of all that is known by now."""
+        self.waiting = np.concatenate([self.waiting, np.asarray(samples, np.float32)])
+        size = self.frames * self.layer.step
+        while len(self.waiting) >= self.layer.before + size:
+            self._piece(self.waiting[: self.layer.before + size], self.frames)
+            self.waiting = self.waiting[size:]
+        return self.text
+
+    def finish(self) -> str:
+        """No more will come: the text of everything."""
+        size = self.layer.before + self.frames * self.layer.step
+        left = (len(self.waiting) - self.layer.before) // self.layer.step
+        for count in (left, *[0] * -(-self.lag // self.frames)):
+            piece = np.zeros(size, np.float32)
+            piece[: len(self.waiting)] = self.waiting
+            self._piece(piece, count)
+            self.waiting = np.zeros(0, np.float32)
+        return self.text
+
+    @property
+    def text(self) -> str:
+        """Of what is known by now, the likeliest letter of every frame."""
+        return " ".join(self.alphabet.collapse(self.logits.argmax(axis=1)).split())
+
+    def _piece(self, samples: np.ndarray, count: int) -> None:
+        found = self.step.predict_on_batch([samples[None], np.full((1, 1), count, np.int32),
+                                            *self.state])  # fmt: skip
+        logits, heard, *self.state = found
+        self.logits = np.concatenate([self.logits, logits[0][heard[0, :, 0] > 0.5]])
