@@ -44,12 +44,31 @@ class LogMel(keras.layers.Layer):
     def call(self, samples):
         return self.within(ops.pad(samples, [[0, 0], [self.before, 0]]))
 
-    def within(self, samples):
-        """Frames of samples that begin `before` samples ahead of the first frame's step."""
-        real, imaginary = ops.stft(samples, self.window, self.step, self.transform, center=False)
+    def within(self, samples, plain: bool = False):
+        """Frames of samples that begin `before` samples ahead of the first frame's step.
+
+        Args:
+            plain: by matrices in place of the fast Fourier transform, which small computers and
+                exchange formats lack; the length must be fixed then.
+        """
+        transformed = self._by_matrices if plain else self._fast
+        real, imaginary = transformed(samples)
         power = ops.square(real) + ops.square(imaginary)
         mel = ops.matmul(power, bank(self.rate, self.transform, self.bands, self.lowest))
         return ops.log(mel + FLOOR)
+
+    def _fast(self, samples):
+        return ops.stft(samples, self.window, self.step, self.transform, center=False)
+
+    def _by_matrices(self, samples):
+        first = np.arange(0, samples.shape[1] - self.transform + 1, self.step)
+        # The window stands in the middle of the transform.
+        inside = (self.transform - self.window) // 2 + np.arange(self.window)
+        frames = ops.take(samples, (first[:, None] + inside).astype(np.int32), axis=1)
+        angles = 2 * np.pi / self.transform * np.outer(inside, np.arange(self.transform // 2 + 1))
+        hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.window) / self.window)
+        return [ops.matmul(frames, (hann[:, None] * wave(angles)).astype(np.float32))
+                for wave in (np.cos, lambda each: -np.sin(each))]  # fmt: skip
 
     def compute_output_shape(self, shape):
         return (shape[0], None if shape[1] is None else shape[1] // self.step, self.bands)

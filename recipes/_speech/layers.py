@@ -34,12 +34,16 @@ class Streaming(keras.layers.Layer):
     def start(self, count: int, width: int) -> list:
         """The state before the first piece of so many recordings with frames [width]."""
         reach = self.left + self.right
+        if not reach:
+            return []
         return [ops.zeros((count, reach, width), self.compute_dtype),
                 ops.zeros((count, reach, 1), self.compute_dtype)]  # fmt: skip
 
     def step(self, frames, heard, state):
         """A piece: frames, heard and the next state."""
         kept = (self.silenced(frames, heard), heard)
+        if not state:
+            return *self.within(*kept), state
         joined = [ops.concatenate(pair, axis=1) for pair in zip(state, kept, strict=True)]
         reach = self.left + self.right
         next_state = [each[:, ops.shape(each)[1] - reach :] for each in joined]
@@ -95,7 +99,7 @@ class Thinned(Streaming):
         super().__init__(**options)
         self.width, self.kernel, self.rate, self.seed = width, kernel, dropout, seed
         self.stride, self.left = 2, kernel - 2
-        self.convolve = keras.layers.Conv1D(width, kernel, strides=2, activation="gelu",
+        self.convolve = keras.layers.Conv1D(width, kernel, strides=2, activation="silu",
                                             dtype=self.dtype_policy)  # fmt: skip
         self.drop = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
 
@@ -132,7 +136,7 @@ class Separable(Streaming):
         self.norms = [layers.LayerNormalization(dtype=policy) for _ in range(2)]
         self.over_time = layers.DepthwiseConv1D(self.kernel, dtype=policy)
         self.over_bands = layers.Dense(width, dtype=policy)
-        self.wide = layers.Dense(self.expand * width, activation="gelu", dtype=policy)
+        self.wide = layers.Dense(self.expand * width, activation="silu", dtype=policy)
         self.narrow = layers.Dense(width, dtype=policy)
         self.drops = [layers.Dropout(self.rate, seed=None if self.seed is None else self.seed + k,
                                      dtype=policy) for k in range(2)]  # fmt: skip
@@ -142,7 +146,7 @@ class Separable(Streaming):
 
     def within(self, frames, heard):
         normed = self.silenced(self.norms[0](frames), heard)
-        found = self.over_bands(ops.gelu(self.over_time(normed)))
+        found = self.over_bands(ops.silu(self.over_time(normed)))
         frames = self.middle(frames) + self.drops[0](found)
         found = self.narrow(self.wide(self.norms[1](frames)))
         return frames + self.drops[1](found), self.middle(heard)

@@ -6,6 +6,9 @@ be compiled here, exported for a server, or run on a telephone.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
 import keras
 import numpy as np
 from keras import ops
@@ -42,40 +45,67 @@ def stepper(model: Recogniser, layer: LogMel, frames: int = PIECE) -> keras.Mode
         inputs += given
     places = np.arange(frames, dtype=np.int32)[None, :, None]
     heard = ops.cast(ops.less(places, ops.expand_dims(count, -1)), model.compute_dtype)
-    logits, kept, after = model.step(layer.within(samples), heard, state)
+    logits, kept, after = model.step(layer.within(samples, plain=True), heard, state)
     outputs = [logits, ops.cast(kept, "float32"), *(each for own in after for each in own)]
     return keras.Model([samples, count, *inputs], outputs, name="step")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stepper in whatever form it runs.
+
+    Attributes:
+        run: takes its inputs as arrays, gives its outputs, see `stepper`.
+        start: the state before the first piece.
+        frames: of a piece. before: samples ahead of it. lag: frames that it looks ahead.
+        hop: samples of a frame. classes: letters and the blank.
+    """
+
+    run: Callable[[list[np.ndarray]], Sequence[np.ndarray]] = field(repr=False)
+    start: list[np.ndarray] = field(repr=False)
+    frames: int
+    before: int
+    lag: int
+    hop: int
+    classes: int
+
+    @classmethod
+    def of(cls, model: Recogniser, layer: LogMel, frames: int = PIECE) -> Step:
+        """Compiled by the backend at hand; raises as `stepper`."""
+        made = stepper(model, layer, frames)
+        start = [np.zeros(each.shape, each.dtype) for each in made.inputs[2:]]
+        return cls(made.predict_on_batch, start, frames, layer.before, model.lag, layer.step,
+                   model.settings["classes"])  # fmt: skip
 
 
 class Stream:
     """One recording, piece by piece.
 
     Attributes:
-        logits: of the frames that are known, float32 [t, classes], each `model.lag` frames and at
-            most a piece behind what was fed.
+        logits: of the frames that are known, float32 [t, classes], each `lag` frames and at most a
+            piece behind what was fed.
     """
 
-    def __init__(self, step: keras.Model, model: Recogniser, layer: LogMel, alphabet: Alphabet):
-        self.step, self.layer, self.alphabet, self.lag = step, layer, alphabet, model.lag
-        self.frames = (step.inputs[0].shape[1] - layer.before) // layer.step
-        self.state = [np.zeros(each.shape, each.dtype) for each in step.inputs[2:]]
-        self.waiting = np.zeros(layer.before, np.float32)
-        self.logits = np.zeros((0, step.outputs[0].shape[-1]), np.float32)
+    def __init__(self, step: Step, alphabet: Alphabet):
+        self.step, self.alphabet = step, alphabet
+        self.state = step.start
+        self.waiting = np.zeros(step.before, np.float32)
+        self.logits = np.zeros((0, step.classes), np.float32)
 
     def feed(self, samples: np.ndarray) -> str:
         """More samples, float from -1 to 1; the text of all that is known by now."""
         self.waiting = np.concatenate([self.waiting, np.asarray(samples, np.float32)])
-        size = self.frames * self.layer.step
-        while len(self.waiting) >= self.layer.before + size:
-            self._piece(self.waiting[: self.layer.before + size], self.frames)
+        size = self.step.frames * self.step.hop
+        while len(self.waiting) >= self.step.before + size:
+            self._piece(self.waiting[: self.step.before + size], self.step.frames)
             self.waiting = self.waiting[size:]
         return self.text
 
     def finish(self) -> str:
         """No more will come: the text of everything."""
-        size = self.layer.before + self.frames * self.layer.step
-        left = (len(self.waiting) - self.layer.before) // self.layer.step
-        for count in (left, *[0] * -(-self.lag // self.frames)):
+        size = self.step.before + self.step.frames * self.step.hop
+        left = (len(self.waiting) - self.step.before) // self.step.hop
+        for count in (left, *[0] * -(-self.step.lag // self.step.frames)):
             piece = np.zeros(size, np.float32)
             piece[: len(self.waiting)] = self.waiting
             self._piece(piece, count)
@@ -88,7 +118,6 @@ class Stream:
         return " ".join(self.alphabet.collapse(self.logits.argmax(axis=1)).split())
 
     def _piece(self, samples: np.ndarray, count: int) -> None:
-        found = self.step.predict_on_batch([samples[None], np.full((1, 1), count, np.int32),
-                                            *self.state])  # fmt: skip
+        found = self.step.run([samples[None], np.full((1, 1), count, np.int32), *self.state])
         logits, heard, *self.state = found
         self.logits = np.concatenate([self.logits, logits[0][heard[0, :, 0] > 0.5]])

@@ -107,7 +107,8 @@ def teach(corpus: Corpus, settings: Settings, output_dir: str | Path | None = No
 
 
 def network(settings: Settings, classes: int) -> Recogniser:
-    """An untaught network."""
+    """An untaught network; the seed of everything random is set, for its first weights."""
+    keras.utils.set_random_seed(settings.seed)
     return Recogniser(
         classes, settings.bands, settings.kind, settings.width, settings.blocks, settings.kernel,
         settings.right, settings.recurrent, settings.both, settings.cepstra, settings.dropout,

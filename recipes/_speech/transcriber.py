@@ -20,7 +20,7 @@ from recipes._speech.decode import Decoder, Hypothesis, Search, best_path
 from recipes._speech.features import LogMel
 from recipes._speech.model import Recogniser, spoken
 from recipes._speech.ngram import NGram
-from recipes._speech.stream import PIECE, Stream, stepper
+from recipes._speech.stream import PIECE, Step, Stream
 
 FORMAT = 1  # of a saved transcriber
 TOGETHER = 60.0  # seconds of sound that are looked at at once
@@ -107,11 +107,11 @@ class Transcriber:
             ValueError: the network needs whole recordings.
         """
         if frames not in self._steps:
-            self._steps[frames] = stepper(self.model, self.layer, frames)
-        return Stream(self._steps[frames], self.model, self.layer, self.alphabet)
+            self._steps[frames] = Step.of(self.model, self.layer, frames)
+        return Stream(self._steps[frames], self.alphabet)
 
     @cached_property
-    def _steps(self) -> dict[int, keras.Model]:
+    def _steps(self) -> dict[int, Step]:
         return {}
 
     def save(self, folder: str | Path) -> Path:

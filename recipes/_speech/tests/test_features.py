@@ -52,6 +52,12 @@ def test_pieces_give_the_frames_of_the_whole():
     np.testing.assert_allclose(np.concatenate([first, second]), whole, atol=1e-4)
 
 
+def test_matrices_give_what_the_fast_transform_gives():
+    layer, samples = LogMel(RATE), speech_like()[None]
+    wanted = np.asarray(layer.within(samples))
+    np.testing.assert_allclose(np.asarray(layer.within(samples, plain=True)), wanted, atol=2e-3)
+
+
 def test_a_rest_that_is_no_whole_step_gives_no_frame():
     layer = LogMel(RATE)
     assert [layer(np.zeros((1, n), np.float32)).shape[1] for n in (159, 160, 479)] == [0, 1, 2]

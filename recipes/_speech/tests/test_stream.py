@@ -6,7 +6,7 @@ import pytest
 from recipes._speech.alphabet import Alphabet
 from recipes._speech.features import LogMel
 from recipes._speech.model import Recogniser
-from recipes._speech.stream import Stream, stepper
+from recipes._speech.stream import Step, Stream
 
 ALPHABET = Alphabet(" abcde")
 KINDS = {
@@ -21,7 +21,7 @@ def made(request):
     layer = LogMel(16_000, 10)
     model = Recogniser(ALPHABET.size, bands=10, width=12, blocks=2, **request.param)
     model.learn_scale(np.random.default_rng(0).normal(-6, 3, size=(50, 10)))
-    return model, layer, stepper(model, layer, 16)
+    return model, layer, Step.of(model, layer, 16)
 
 
 def sound(count, seed=0):
@@ -39,7 +39,7 @@ def whole(model, layer, samples):
 def test_a_recording_in_pieces_is_the_recording(made, size):
     model, layer, step = made
     samples = sound(17_333)
-    stream = Stream(step, model, layer, ALPHABET)
+    stream = Stream(step, ALPHABET)
     for begin in range(0, len(samples), size):
         stream.feed(samples[begin : begin + size])
     said, wanted = stream.finish(), whole(model, layer, samples)
@@ -50,7 +50,7 @@ def test_a_recording_in_pieces_is_the_recording(made, size):
 
 def test_what_is_known_early_stays(made):
     model, layer, step = made
-    samples, stream = sound(32_000, seed=1), Stream(step, model, layer, ALPHABET)
+    samples, stream = sound(32_000, seed=1), Stream(step, ALPHABET)
     stream.feed(samples[:20_000])
     early = stream.logits.copy()
     assert len(early) == max(0, 112 - model.lag) // 4
@@ -61,7 +61,7 @@ def test_what_is_known_early_stays(made):
 
 def test_two_streams_do_not_disturb_each_other(made):
     model, layer, step = made
-    one, other = Stream(step, model, layer, ALPHABET), Stream(step, model, layer, ALPHABET)
+    one, other = Stream(step, ALPHABET), Stream(step, ALPHABET)
     first, second = sound(9_600, seed=2), sound(9_600, seed=3)
     for begin in range(0, 9_600, 2_400):
         one.feed(first[begin : begin + 2_400])
@@ -73,7 +73,7 @@ def test_two_streams_do_not_disturb_each_other(made):
 
 
 def test_less_than_a_frame_is_nothing(made):
-    stream = Stream(made[2], made[0], made[1], ALPHABET)
+    stream = Stream(made[2], ALPHABET)
     stream.feed(sound(100))
     assert stream.finish() == "" and not len(stream.logits)
 
@@ -81,7 +81,7 @@ def test_less_than_a_frame_is_nothing(made):
 def test_what_cannot_stream_says_so():
     model = Recogniser(ALPHABET.size, bands=10, width=12, kind="deepspeech", both=True)
     with pytest.raises(ValueError, match="reads recordings both ways"):
-        stepper(model, LogMel(16_000, 10))
+        Step.of(model, LogMel(16_000, 10))
     model = Recogniser(ALPHABET.size, bands=10, width=12, blocks=1)
     with pytest.raises(ValueError, match="frames=10 must be a multiple of 4"):
-        stepper(model, LogMel(16_000, 10), 10)
+        Step.of(model, LogMel(16_000, 10), 10)

@@ -1,0 +1,132 @@
+"""Batches hold what they should, masks cut what they may, and a broken training ends the same."""
+
+import numpy as np
+import pytest
+
+from data_scripts import sample_speech
+from recipes._speech import batches, data, prepare, train
+from recipes._speech.batches import Batches, Masks
+from recipes._speech.features import LogMel
+from recipes._speech.prepare import Heard
+from recipes._speech.train import Settings
+
+SMALL = Settings(width=16, blocks=1, kernel=5, right=2, bands=16, epochs=3, copies=2, seconds=20)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory, own_cache):
+    folder = tmp_path_factory.mktemp("spoken")
+    sample_speech.write(folder, train=24, validation=6, test=6)
+    return data.load(folder, log=None)
+
+
+def heard(*counts, bands=4, seed=0):
+    frames = np.random.default_rng(seed).normal(size=(sum(counts), bands)).astype(np.float16)
+    return Heard(frames, np.cumsum([0, *counts]))
+
+
+def test_every_utterance_comes_once_an_epoch_each_copy_in_its_turn():
+    counts = np.random.default_rng(0).integers(50, 400, 30)
+    made = Batches([heard(*counts, seed=k) for k in range(3)], [[1, 2]] * 30, np.zeros(4), 12)
+    seen = {}
+    for epoch in range(3):
+        plan = made.planned(epoch)
+        assert sorted(place for batch in plan for place, _ in batch) == list(range(30))
+        for batch in plan:
+            longest = max(batches.rounded(counts[place]) for place, _ in batch)
+            assert len(batch) == 1 or len(batch) * longest <= 1_200
+            for place, copy in batch:
+                seen.setdefault(place, set()).add(copy)
+        assert plan == made.planned(epoch)
+    assert all(copies == {0, 1, 2} for copies in seen.values())
+    assert made.planned(0) != made.planned(3)
+
+
+def test_batches_hold_the_frames_and_letters():
+    copies, letters = [heard(40, 70, 33)], [[1], [2, 3, 3], [4, 4]]
+    made = Batches(copies, letters, np.zeros(4), 100)
+    plan = made.planned(0)
+    (given, wanted), = made.made(plan, np.random.default_rng(0))
+    assert given["frames"].shape == (3, 96, 4)
+    for row, count, each, (place, _) in zip(given["frames"], given["count"], wanted, plan[0],
+                                            strict=True):  # fmt: skip
+        np.testing.assert_array_equal(row[:count], copies[0][place].astype(np.float32))
+        assert not row[count:].any() and each[each > 0].tolist() == letters[place]
+
+
+def test_more_letters_than_frames_are_skipped_and_counted():
+    made = Batches([heard(40, 40)], [[1] * 5, [1, 1, 1, 1, 1, 1]], np.zeros(4), 100)
+    assert [place for batch in made.planned(0) for place, _ in batch] == [0]
+    made.planned(1)
+    assert made.skipped == {1: 2}
+    assert batches.needed([1, 1, 2, 2]) == 6
+
+
+def test_masks_stay_within_what_is_allowed():
+    masks, usual = Masks(bands=3, band_masks=2, seconds=0.2, time_masks=4, share=0.25), np.ones(8)
+    random, cut = np.random.default_rng(0), []
+    for _ in range(200):
+        frames = np.zeros((100, 8), np.float32)
+        masks.cut(frames, usual, random)
+        bands, times = frames.all(axis=0).sum(), frames.all(axis=1).sum()
+        assert bands <= 6 and times <= 25
+        assert set(np.unique(frames)) <= {0, 1}
+        cut.append((bands, times))
+    assert np.mean(cut, axis=0)[0] > 1 and np.mean(cut, axis=0)[1] > 10
+    frames = np.zeros((10, 8), np.float32)
+    Masks(bands=0, time_masks=0).cut(frames, usual, random)
+    assert not frames.any()
+
+
+def test_frames_are_computed_once_and_are_the_layers(corpus):
+    rows, layer = corpus.part("validation"), LogMel(bands=16)
+    found = prepare.of_rows(rows, layer, log=None)
+    for place, row in enumerate(rows.itertuples()):
+        samples = prepare.samples_of(row, 16_000)
+        np.testing.assert_allclose(found[place], np.asarray(layer(samples[None]))[0], atol=5e-3)
+        assert len(found[place]) == len(samples) // 160
+    again = prepare.of_rows(rows, layer, log=lambda line: pytest.fail(line))
+    np.testing.assert_array_equal(again.frames, found.frames)
+    steps = train.augment.parsed("speed 0.8 1.2")
+    one, other = (prepare.of_rows(rows, layer, steps, copy, log=None) for copy in (0, 1))
+    assert (one.counts != found.counts).any() and (one.counts != other.counts).any()
+
+
+def test_a_broken_training_ends_as_an_unbroken_one(corpus, tmp_path):
+    whole = train.teach(corpus, SMALL, tmp_path / "whole", every=1, log=None)
+
+    def interrupt(line):
+        if line.startswith("epoch 2/"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train.teach(corpus, SMALL, tmp_path / "broken", every=1, log=interrupt)
+    continued = train.teach(corpus, SMALL, tmp_path / "broken", every=1, log=None)
+    assert continued.history.resumed_from == 2
+    for one, other in zip(whole.model.weights, continued.model.weights, strict=True):
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
+    assert [point["epoch"] for point in continued.curve] == [1, 2, 3]
+    assert [point["wer"] for point in continued.curve] == [point["wer"] for point in whole.curve]
+    losses = whole.history.metrics["loss"]
+    assert losses[-1] < losses[0] and not whole.skipped
+
+
+def test_a_network_learns_what_it_hears_again_and_again(tmp_path, own_cache):
+    """Two words, a few voices: a minute's work for nobody, and no chance to guess."""
+    rows = sample_speech.voices(0)["train"][:4]
+    from data_scripts import speak
+
+    said = [(word, voice) for _, voice in rows for word in ("yes", "no", "stop")] * 2
+    paths = speak.speak(said, tmp_path)
+    for path, (word, _) in zip(paths, said, strict=True):
+        path.with_suffix(".txt").write_text(word)
+    corpus = data.load(tmp_path, log=None)
+    settings = SMALL.model_copy(update={"epochs": 60, "steps": "", "average": 0.0, "width": 32,
+                                        "mask_bands": 0, "dropout": 0.0, "rate": 5e-3})  # fmt: skip
+    taught = train.teach(corpus, settings, None, every=60, log=None)
+    assert taught.curve[-1]["wer"] <= 0.25
+
+
+def test_a_typing_error_in_a_setting_is_an_error():
+    with pytest.raises(ValueError, match="widht"):
+        Settings(widht=3)
