@@ -23,6 +23,7 @@ from common.history import duration
 
 LIBRARIES = ("keras", "tensorflow", "jax", "torch", "numpy", "scipy", "scikit-learn", "pandas")
 SHARES = ("accuracy", "f1", "precision", "recall", "auc")  # metrics that are fractions
+PERCENT = ("gain", "error rate")  # what a metric may begin or end with that is shown like them
 
 
 class ResultError(ValueError):
@@ -207,7 +208,8 @@ def table(
         if entry.data != data:
             continue
         # A gain is a difference of fractions: points of a percentage.
-        share = entry.metric.startswith("gain") or any(word in entry.metric for word in SHARES)
+        share = any(word in entry.metric for word in SHARES)
+        share |= entry.metric.startswith(PERCENT) or entry.metric.endswith(PERCENT)
         bounds = [_show(bound, share) for bound in (entry.low, entry.high) if bound is not None]
         rows.append([entry.variant, entry.metric, _show(entry.value, share),
                      " to ".join(bounds), entry.n, f"this run; {entry.interval}".rstrip("; ")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,6 +91,15 @@ def read(path: str | Path, rate: int = RATE, begin: float = math.nan, end: float
         notes.append(f"resampled from {own:,} samples a second")
         samples = soxr.resample(samples, own, rate, quality="HQ")
     return Sound(np.ascontiguousarray(samples, np.float32), len(samples) / rate, notes)
+
+
+def late_librosa():
+    """librosa, which takes seconds to import, and warns of a progress bar that nobody asked for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import librosa
+        import librosa.effects
+    return librosa
 
 
 def _head(path: Path) -> bytes:

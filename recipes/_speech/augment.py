@@ -17,6 +17,7 @@ import soundfile
 import soxr
 
 from data_scripts.rooms import noise, room
+from recipes._speech.audio import late_librosa
 
 CODECS = {"telephone": (8_000, "WAV", "ULAW"), "gsm": (8_000, "WAV", "GSM610"),
           "mp3": (16_000, "MP3", "MPEG_LAYER_III"), "ogg": (16_000, "OGG", "VORBIS")}  # fmt: skip
@@ -31,9 +32,7 @@ def speed(samples: np.ndarray, rate: int, factor: float) -> np.ndarray:
 
 def tempo(samples: np.ndarray, rate: int, factor: float) -> np.ndarray:
     """Faster by a factor, at the same pitch (phase vocoder)."""
-    import librosa  # it takes seconds to import
-
-    return librosa.effects.time_stretch(samples, rate=factor).astype(np.float32)
+    return late_librosa().effects.time_stretch(samples, rate=factor).astype(np.float32)
 
 
 def pitch(samples: np.ndarray, rate: int, semitones: float) -> np.ndarray:

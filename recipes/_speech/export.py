@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import re
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from common import export, files
+from common.forms import megabytes
+from common.quiet import quiet_start
 from recipes._speech import audio
 from recipes._speech.decode import best_path
-from recipes._speech.stream import PIECE, Step, stepper
+from recipes._speech.stream import PIECE, Step, Stream, stepper
 from recipes._speech.transcriber import Transcriber
 
 SIGNATURE = "transcribe"
@@ -68,6 +74,7 @@ def lite(transcriber: Transcriber, folder: str | Path, frames: int = PIECE) -> P
 
     function, _ = _step(transcriber, frames)
     # Without the network itself its variables become constants, which loops need.
+    logging.getLogger("absl").setLevel(logging.ERROR)  # it deplores what is meant
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
     path = Path(folder) / "step.tflite"
     with files.whole(path) as aside:
@@ -108,8 +115,9 @@ def of_lite(path: str | Path, transcriber: Transcriber, threads: int = 1) -> Ste
     """A LiteRT file's step, for `stream.Stream`."""
     from ai_edge_litert.interpreter import Interpreter
 
-    engine = Interpreter(str(path), num_threads=threads)
-    engine.allocate_tensors()
+    with quiet_start(re.compile("INFO: Created TensorFlow Lite")):
+        engine = Interpreter(str(path), num_threads=threads)
+        engine.allocate_tensors()
     takes = {each["name"]: each for each in engine.get_input_details()}
     gives = [each["index"] for each in engine.get_output_details()]
     inputs = [takes[name]["index"] for name in _names(transcriber)]
@@ -184,3 +192,43 @@ def _card(transcriber: Transcriber, name: str, recorded: dict, folder: Path) -> 
         ],
         record=recorded,
     )  # fmt: skip
+
+
+def forms(transcriber: Transcriber, samples: np.ndarray, folder: str | Path) -> pd.DataFrame:
+    """One recording in every form: size, speed on one thread, and whether it says the same.
+
+    Returns:
+        A row a form: "MB", "real-time factor" (seconds of work for a second of sound; the network
+        as a whole uses all cores), "largest difference" of a logit from the whole recording's,
+        "same text". LiteRT and ONNX files are written to the folder.
+    """
+    whole, seconds = transcriber.logits([samples])[0], len(samples) / audio.RATE
+    spent = _pace(lambda: transcriber.logits([samples]))
+    rows = {"network, whole": [megabytes(transcriber.model), spent / seconds, 0.0, True]}
+    steps, made = {}, onnx(transcriber, folder)
+    if transcriber.model.is_streaming:
+        steps = {"network, piece by piece": (transcriber.model, transcriber.stream().step)}
+        path = lite(transcriber, folder)
+        steps["LiteRT, piece by piece"] = path, of_lite(path, transcriber)
+        steps["ONNX, piece by piece"] = made["step"], of_onnx(made["step"], transcriber)
+    for name, (form, step) in steps.items():
+        stream = Stream(step, transcriber.alphabet)
+        stream.feed(samples)
+        stream.finish()
+        spent = _pace(lambda step=step: Stream(step, transcriber.alphabet).feed(samples))
+        rows[name] = [megabytes(form), spent / seconds,
+                      float(np.abs(stream.logits - whole).max()),
+                      stream.text == best_path(whole, transcriber.alphabet)]  # fmt: skip
+    columns = ["MB", "real-time factor", "largest difference", "same text"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def _pace(work: Callable[[], object], times: int = 3) -> float:
+    """Seconds, the least of some times; the first of all is not counted."""
+    work()
+    spent = []
+    for _ in range(times):
+        began = time.perf_counter()
+        work()
+        spent.append(time.perf_counter() - began)
+    return min(spent)

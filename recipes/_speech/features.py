@@ -14,6 +14,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from recipes._speech.audio import late_librosa
+
 WINDOW, STEP = 0.025, 0.010  # seconds
 FLOOR = 1e-6  # added to energies, for the logarithm: about what 16 bits cannot tell from silence
 
@@ -21,9 +23,7 @@ FLOOR = 1e-6  # added to energies, for the logarithm: about what 16 bits cannot 
 @lru_cache
 def bank(rate: int, transform: int, bands: int, lowest: float) -> np.ndarray:
     """float32 [transform // 2 + 1, bands]: triangles on Slaney's scale, of equal area."""
-    import librosa  # it takes seconds to import
-
-    return librosa.filters.mel(sr=rate, n_fft=transform, n_mels=bands, fmin=lowest).T
+    return late_librosa().filters.mel(sr=rate, n_fft=transform, n_mels=bands, fmin=lowest).T
 
 
 @keras.saving.register_keras_serializable(package="speech")

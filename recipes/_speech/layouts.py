@@ -33,9 +33,9 @@ GUESSES = {
     "path": ("wav_filename", "audio_filepath", "path", "audio", "file", "filename", "wav"),
     "transcript": ("transcript", "sentence", "text", "transcription"),
     "speaker": ("speaker", "speaker_id", "client_id"),
-    "split": ("split", "part", "set", "subset"),
+    "split": ("split", "part", "set", "subset"), "snr": ("snr",),
 }  # fmt: skip
-COLUMNS = ["path", "transcript", "speaker", "split", "begin", "end", "line"]
+COLUMNS = ["path", "transcript", "speaker", "split", "begin", "end", "line", "snr"]
 WHOLE = float("nan")  # the begin and the end of a recording that is one utterance
 _MARKS = re.compile(r"</?s>|\([^()]*\)\s*$")  # of AN4's sentences
 _UNHEARD = re.compile(r"<[^<>]*>|\{[^{}]*\}|\(\d+\)")  # fillers of STM, and numbers of readings
@@ -50,7 +50,7 @@ class Listed:
         source: folder or file.
         rows: "path"; "transcript" as written; "speaker" ("" unknown); "split" (train, validation,
             test, "" untold); "begin" and "end" in seconds (nan: the whole file); "line" in the
-            table that names it (0: none).
+            table that names it (0: none); "snr" in decibels, if a manifest tells it.
         report: what could not be listed.
     """
 
@@ -82,6 +82,7 @@ def read(path: str | os.PathLike, columns: dict[str, str] | None = None) -> List
         raise DataError(f"{source} holds no recording with a transcript. {report.summary()} Give a "
                         "folder of x.wav with x.txt, a CSV with wav_filename and transcript, or a "
                         "set as it was published.")  # fmt: skip
+    rows = [(*row, *[""] * (len(COLUMNS) - len(row))) for row in rows]
     return Listed(source, pd.DataFrame(rows, columns=COLUMNS), report)
 
 
@@ -136,7 +137,7 @@ def _manifest(path: Path, report: Report, columns: dict[str, str]) -> Iterable[t
             continue
         split = PART_NAMES.get(told["split"].lower(), "") or own
         yield (str(path.parent / told["path"].replace("\\", "/")), told["transcript"],
-               told["speaker"], split, WHOLE, WHOLE, line)  # fmt: skip
+               told["speaker"], split, WHOLE, WHOLE, line, told["snr"])  # fmt: skip
 
 
 def _an4(path: Path, report: Report, _) -> Iterable[tuple]:

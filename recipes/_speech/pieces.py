@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from recipes._speech.audio import late_librosa
 from recipes._speech.decode import Word
 
 QUIET = 35.0  # decibels below the loudest
@@ -31,11 +32,9 @@ def cut(samples: np.ndarray, rate: int, longest: float = LONGEST) -> list[tuple[
 
     A piece that is longer than `longest` seconds is cut again where it is softest.
     """
-    import librosa  # it takes seconds to import
-
     if not len(samples):
         return []
-    spoken = librosa.effects.split(samples, top_db=QUIET, frame_length=512, hop_length=160)
+    spoken = late_librosa().effects.split(samples, top_db=QUIET, frame_length=512, hop_length=160)
     joined: list[list[int]] = []
     for begin, end in spoken.tolist():
         if joined and begin - joined[-1][1] < PAUSE * rate:

@@ -69,13 +69,15 @@ class Taught:
 
 
 def teach(corpus: Corpus, settings: Settings, output_dir: str | Path | None = None, *,
-          every: int = 5, resume: bool = True,
+          start: Recogniser | None = None, anew: int = 1, every: int = 5, resume: bool = True,
           log: Callable[[str], None] | None = print) -> Taught:  # fmt: skip
     """Teach a recogniser on the training part.
 
     Args:
         output_dir: checkpoints and the curve go there; a stopped run goes on after its last whole
             epoch. None keeps none.
+        start: a taught network whose layers are the first weights of this one; its last `anew`
+            layers, and the letters' matrix if the alphabets differ in size, begin afresh.
         every: epochs between two points of the curve.
 
     Raises:
@@ -95,13 +97,16 @@ def teach(corpus: Corpus, settings: Settings, output_dir: str | Path | None = No
                      letters_of(held["transcript"], corpus.alphabet), plain[0], settings.seconds)
     model = network(settings, corpus.alphabet.size)
     model.learn_scale(plain)
+    if start is not None:
+        transfer(start, model, anew)
     compiled(model, settings, settings.epochs * len(batches.planned(0)))
     curve = Curve(judged, held["transcript"].tolist(), corpus.alphabet, every, settings.epochs,
                   output_dir, resume)  # fmt: skip
     history = training.fit(
         model, batches.epoch, None, epochs=settings.epochs, output_dir=output_dir,
         resume=resume, restore_best=False, callbacks=[curve], seed=settings.seed, log=log,
-        settings={**settings.model_dump(), "corpus": corpus.fingerprint},
+        settings={**settings.model_dump(), "corpus": corpus.fingerprint,
+                  "anew": anew if start is not None else None},
     )  # fmt: skip
     return Taught(model, layer, corpus.alphabet, history, curve.points, batches.skipped)
 
@@ -114,6 +119,35 @@ def network(settings: Settings, classes: int) -> Recogniser:
         settings.right, settings.recurrent, settings.both, settings.cepstra, settings.dropout,
         settings.seed,
     )  # fmt: skip
+
+
+def transfer(source: Recogniser, target: Recogniser, anew: int = 1) -> None:
+    """Give a network the weights of another one, its scale of the bands among them.
+
+    Args:
+        anew: so many of the last layers keep their own weights. The letters' matrix is one of them
+            unless anew is 0; then the alphabets must have the same size.
+
+    Raises:
+        ValueError: they are not built alike; it names the settings that differ.
+    """
+    differ = [name for name, value in source.settings.items()
+              if name not in ("classes", "dropout", "seed") and target.settings[name] != value]
+    if not anew and source.settings["classes"] != target.settings["classes"]:
+        differ.append("classes")
+    if differ or not 0 <= anew <= len(target.stack):
+        told = ", ".join(f"{name} {source.settings[name]!r} there, {target.settings[name]!r} here"
+                         for name in differ) or f"anew={anew} of {len(target.stack)} layers"
+        raise ValueError(f"The networks are not alike: {told}.")
+    kept = len(target.stack) - max(0, anew - 1)
+    pairs = [(source.standardised, target.standardised),
+             *zip(source.stack[:kept], target.stack[:kept], strict=True)]
+    if not anew:
+        pairs.append((source.answers, target.answers))
+    for one, other in pairs:
+        # Not dropout's generators, which are no weights.
+        for given, own in zip(one.weights, other.weights, strict=True):
+            own.assign(given)
 
 
 def compiled(model: Recogniser, settings: Settings, steps: int) -> None:

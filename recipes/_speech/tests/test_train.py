@@ -130,3 +130,20 @@ def test_a_network_learns_what_it_hears_again_and_again(tmp_path, own_cache):
 def test_a_typing_error_in_a_setting_is_an_error():
     with pytest.raises(ValueError, match="widht"):
         Settings(widht=3)
+
+
+def test_a_network_begins_with_the_layers_of_another():
+    one, other = (train.network(SMALL.model_copy(update={"seed": seed, "blocks": 2}), 5 + seed)
+                  for seed in (0, 1))  # fmt: skip
+    last = [np.array(weight) for weight in other.stack[-1].weights]
+    train.transfer(one, other, anew=2)
+    for mine, theirs in zip(one.stack[:-1], other.stack[:-1], strict=True):
+        for a, b in zip(mine.weights, theirs.weights, strict=True):
+            np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+    for before, now in zip(last, other.stack[-1].weights, strict=True):
+        np.testing.assert_array_equal(before, np.asarray(now))
+    with pytest.raises(ValueError, match="classes 5 there, 6 here"):
+        train.transfer(one, other, anew=0)
+    wider = train.network(SMALL.model_copy(update={"width": 24}), 5)
+    with pytest.raises(ValueError, match="width 16 there, 24 here"):
+        train.transfer(one, wider)

@@ -1,0 +1,57 @@
+"""The notebook's parameters, with their ranges."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from common import parameters
+from recipes._speech import augment
+from recipes._speech.layouts import GUESSES
+from recipes._speech.train import Settings
+
+
+class Speech(parameters.Parameters):
+    """Every upper-case parameter of speech.ipynb."""
+
+    EPOCHS: int = Field(ge=1)
+    COLUMNS: str
+    ALPHABET: str | None
+    SPEAKER: str
+    STRICT: bool
+    NETWORK: Literal["fast", "deepspeech", "deepspeech2"]
+    WIDTH: int = Field(ge=8, le=4096)
+    BLOCKS: int = Field(ge=1, le=50)
+    AHEAD: int = Field(ge=0, le=50)
+    CHANGES: str
+    COPIES: int = Field(ge=1, le=100)
+    START: str | None
+    TEXT: str | None
+
+    @field_validator("COLUMNS")
+    @classmethod
+    def _readable(cls, line: str) -> str:
+        parameters.columns(line, GUESSES)
+        return line
+
+    @field_validator("CHANGES")
+    @classmethod
+    def _possible(cls, line: str) -> str:
+        augment.parsed(line)
+        return line
+
+    @property
+    def door(self) -> dict:
+        """What `data.load` takes beside DATA."""
+        return {"columns": parameters.columns(self.COLUMNS, GUESSES) or None,
+                "alphabet": self.ALPHABET, "speaker": self.SPEAKER, "strict": self.STRICT,
+                "limit": self.LIMIT, "seed": self.SEED}  # fmt: skip
+
+    @property
+    def settings(self) -> Settings:
+        """How the network is built and taught."""
+        own = {} if self.BATCH_SIZE is None else {"seconds": self.BATCH_SIZE}
+        return Settings(kind=self.NETWORK, width=self.WIDTH, blocks=self.BLOCKS, right=self.AHEAD,
+                        steps=self.CHANGES, copies=self.COPIES, epochs=self.EPOCHS,
+                        seed=self.SEED, **own)  # fmt: skip

@@ -1,0 +1,53 @@
+"""The language model of a corpus: n-grams of its training transcripts, and of a text of the user's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from common.validation import DataError
+from recipes._speech.alphabet import normalised
+from recipes._speech.data import PARTS, Corpus
+from recipes._speech.ngram import NGram, estimate
+
+ORDER = 4  # words
+
+
+def of_corpus(corpus: Corpus, text: str | Path | None = None, order: int = ORDER) -> NGram:
+    """n-grams of the training transcripts, and of the lines of a text file if one is given.
+
+    A path that ends with .arpa is a finished model and is read as it is.
+
+    Raises:
+        DataError: the file cannot be read, or holds no word that the alphabet can write.
+    """
+    if text and str(text).endswith(".arpa"):
+        return NGram.read(text)
+    sentences = [line.split() for line in corpus.part("train")["transcript"]]
+    return estimate(sentences + (lines_of(text, corpus) if text else []), order)
+
+
+def lines_of(path: str | Path, corpus: Corpus) -> list[list[str]]:
+    """Words of each line that can be written in the corpus's alphabet; others are left out."""
+    try:
+        content = Path(path).expanduser().read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"TEXT={str(path)!r} cannot be read as UTF-8 text ({error}).") from None
+    found = [[word for word in normalised(line).split() if not corpus.alphabet.unknown(word)]
+             for line in content.splitlines()]  # fmt: skip
+    found = [line for line in found if line]
+    if not found:
+        raise DataError(f"TEXT={str(path)!r} holds no word in {corpus.alphabet.letters!r}.")
+    return found
+
+
+def facts(model: NGram, corpus: Corpus) -> pd.DataFrame:
+    """Perplexity by word and the share of unknown words, a row for each part of the corpus."""
+    rows = {}
+    for part in PARTS:
+        perplexity, unknown = model.perplexity(
+            [text.split() for text in corpus.part(part)["transcript"]])  # fmt: skip
+        rows[part] = {"perplexity": round(perplexity, 1), "unknown words": f"{unknown:.2%}"}
+    return pd.DataFrame.from_dict(rows, orient="index")
