@@ -11,6 +11,8 @@ SMALL = {
     "medical": ["--photographs", "4", "--size", "64", "--camera", "600", "--repetitions", "1"],
     "neural_style": ["--sizes", "64", "--repetitions", "1", "--steps", "1", "--loss-steps", "2",
                      "--last-block", "1"],
+    "speech": ["--recordings", "4", "--width", "16", "--blocks", "1", "--steps", "1",
+               "--seconds", "1", "--repetitions", "1", "--beam", "5"],
     "text_cnn": ["--data", "sample", "--limit", "400", "--repetitions", "1", "--epochs", "2"],
     "transfer": ["--data", "sample", "--pictures", "4", "--training", "8", "--size", "32",
                  "--steps", "1", "--repetitions", "1"],

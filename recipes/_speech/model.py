@@ -69,10 +69,17 @@ class Recogniser(keras.Model):
                              cepstra=cepstra, dropout=dropout, seed=seed)  # fmt: skip
         self.standardised = Standardised()
         self.cepstra = Cepstra(cepstra) if cepstra else None
-        self.stack = stack(kind, width, blocks, kernel, right, recurrent, both, dropout, seed)
+        self.stack = self.layers_of()
         self.answers = keras.layers.Dense(classes, dtype="float32")
         self({"frames": np.zeros((1, 4 * THINNED, bands), np.float32),
               "count": np.full(1, 4 * THINNED, np.int32)})  # fmt: skip
+
+    def layers_of(self) -> list[layers.Streaming]:
+        """Untaught ones, without the last; for other networks to have others."""
+        wanted = dict(self.settings)
+        for name in ("classes", "bands", "cepstra"):
+            del wanted[name]
+        return stack(**wanted)
 
     def build(self, shape=None):
         """Its layers are built by the first call."""
