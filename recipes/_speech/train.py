@@ -140,7 +140,7 @@ def transfer(source: Recogniser, target: Recogniser, anew: int = 1) -> None:
                          for name in differ) or f"anew={anew} of {len(target.stack)} layers"
         raise ValueError(f"The networks are not alike: {told}.")
     kept = len(target.stack) - max(0, anew - 1)
-    pairs = [(source.standardised, target.standardised),
+    pairs = [(source.standardised, target.standardised), (source.level, target.level),
              *zip(source.stack[:kept], target.stack[:kept], strict=True)]
     if not anew:
         pairs.append((source.answers, target.answers))

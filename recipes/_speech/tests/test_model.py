@@ -107,6 +107,18 @@ def test_the_loss_is_the_sum_over_alignments():
     assert np.isfinite(float(found))
 
 
+def test_while_it_learns_the_middle_layer_counts_too():
+    model = network(kernel=5, right=2)
+    given = {"frames": frames(48, 1), "count": np.array([48], np.int32)}
+    last, middle = model(given, training=True)
+    assert last.shape == middle.shape == (1, 12, 7) and model.middle == 2
+    letters = np.array([[1, 2, 0]], np.int32)
+    one, other = (float(model.compute_loss(given, letters, each)) for each in (last, middle))
+    both = float(model.compute_loss(given, letters, (last, middle)))
+    np.testing.assert_allclose(both, 0.7 * one + 0.3 * other, rtol=1e-5)
+    assert network(kind="deepspeech").middle is None
+
+
 def test_wrong_kinds_are_named():
     with pytest.raises(ValueError, match="'slow' is none of fast, deepspeech, deepspeech2"):
         Recogniser(**SMALL, kind="slow")
