@@ -49,7 +49,7 @@ def speak(sentences: Sequence[tuple[str, Voice]], folder: str | Path) -> list[Pa
         SpeechError: there is nothing to say, the wheel is missing, a voice is unknown, or a process
             ended.
     """
-    folder = Path(folder)
+    folder = Path(folder).absolute()  # the processes have another working folder
     paths = [folder / f"{number:05d}.wav" for number in range(len(sentences))]
     lines = []
     for (text, voice), path in zip(sentences, paths, strict=True):

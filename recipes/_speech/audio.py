@@ -60,7 +60,9 @@ def read(path: str | Path, rate: int = RATE, begin: float = math.nan, end: float
             file.seek(first)
             values = file.read(last - first, dtype="float32", always_2d=True)
             subtype = file.subtype
-    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
+    except DataError:
+        raise
+    except (soundfile.LibsndfileError, RuntimeError, OSError, TypeError, ValueError) as error:
         what = next((kind for magic, kind in _KINDS.items() if content.startswith(magic)), None)
         why = f"it is {what}" if what else str(error).rstrip(".").rpartition(": ")[2]
         raise DataError(f"{path} cannot be read as sound ({why}). Convert it to WAV or FLAC, or "

@@ -129,6 +129,7 @@ def load(data: str | os.PathLike, *, columns: dict[str, str] | None = None,
     rows = heard(rows, listed.report, found, log)
     if rows.empty:
         raise DataError(f"{name}: no utterance can be used. {listed.report.summary()}")
+    rows = rows.assign(split=rows["split"].replace("", "train"))
     for part in ("test", "validation"):
         if not (rows["split"] == part).any():
             rows = _set_apart(rows, part, name, seed)
@@ -227,7 +228,6 @@ def _without(rows: pd.DataFrame, problems: list, report: Report) -> pd.DataFrame
 
 def _set_apart(rows: pd.DataFrame, part: str, name: str, seed: int) -> pd.DataFrame:
     """Some speakers of the training part to another one; some utterances where none is known."""
-    rows = rows.assign(split=rows["split"].replace("", "train"))
     known = np.flatnonzero(rows["split"] == "train")
     groups = rows["speaker"].to_numpy()[known]
     if len(set(groups)) < 3:

@@ -99,10 +99,14 @@ class Decoder:
             self.scorer = decoder.ZeroLM()
             return
         model = model.boosted(hot) if hot and self.has_words else model
-        names = sorted(model.vocabulary | set(words or ()) | set(hot or ()))
+        names = sorted((model.vocabulary if words is None else set(words)) | set(hot or ()))
         if self.has_words:
             unwritten = [name for name in names if alphabet.letters and alphabet.unknown(name)]
             names = [name for name in names if name not in set(unwritten)]
+            if not names:
+                raise ValueError(f"No word of the language model can be written with "
+                                 f"{alphabet.letters!r}, such as {', '.join(unwritten[:3])}. Is it "
+                                 "in upper case? Write it in lower case.")  # fmt: skip
             if hot and set(unwritten) & set(hot):
                 raise ValueError(f"{sorted(set(unwritten) & set(hot))} cannot be written with "
                                  f"{alphabet.letters!r}.")  # fmt: skip

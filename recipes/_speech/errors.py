@@ -60,7 +60,8 @@ def by(table: pd.DataFrame, group: pd.Series) -> pd.DataFrame:
         "wer": sums["word errors"] / sums["words"],
         "cer": sums["letter errors"] / sums["letters"],
     })  # fmt: skip
-    return found if group.dtype != object else found.sort_values("wer", ascending=False)
+    has_order = isinstance(group.dtype, pd.CategoricalDtype)
+    return found if has_order else found.sort_values("wer", ascending=False, kind="stable")
 
 
 def confusions(table: pd.DataFrame, most: int = 10) -> pd.DataFrame:

@@ -24,7 +24,9 @@ def of_corpus(corpus: Corpus, text: str | Path | None = None, order: int = ORDER
         DataError: the file cannot be read, or holds no word that the alphabet can write.
     """
     if text and str(text).endswith(".arpa"):
-        return NGram.read(text)
+        if not Path(text).expanduser().is_file():
+            raise DataError(f"TEXT={str(text)!r} does not exist.")
+        return NGram.read(Path(text).expanduser())
     sentences = [line.split() for line in corpus.part("train")["transcript"]]
     return estimate(sentences + (lines_of(text, corpus) if text else []), order)
 

@@ -130,12 +130,15 @@ def _manifest(path: Path, report: Report, columns: dict[str, str]) -> Iterable[t
         places[word] = table.columns.index(name) if name else None
     own = _part_of(path.stem)
     for line, number, fields in table.records:
-        told = {word: "" if place is None else str(fields[place]).strip()
+        told = {word: "" if place is None or fields[place] is None else str(fields[place]).strip()
                 for word, place in places.items()}  # fmt: skip
         if not told["path"]:
             report.add("no file named", "the row names no recording", file=path, row=number)
             continue
         split = PART_NAMES.get(told["split"].lower(), "") or own
+        if told["split"] and not split:
+            said = f"{told['split']!r} is no part; taken for training"
+            report.add("unknown part", said, file=path, row=number, action="kept")
         yield (str(path.parent / told["path"].replace("\\", "/")), told["transcript"],
                told["speaker"], split, WHOLE, WHOLE, line, told["snr"])  # fmt: skip
 

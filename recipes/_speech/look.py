@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ def alignment(samples: np.ndarray, logits: np.ndarray, alphabet: Alphabet, layer
     plots.use_style()
     samples = samples[: int(SHOWN * RATE)]
     logits = logits[: int(SHOWN / FRAME)]
-    energies = np.asarray(layer(samples[None]))[0].T
+    energies = keras.ops.convert_to_numpy(layer(samples[None]))[0].T
     chances = softmax(logits, axis=1)
     likely = [k for k in np.argsort(-chances.max(axis=0)) if k != BLANK][:12]
     likely = [k for k in likely if chances[:, k].max() > 0.2] or likely[:1]

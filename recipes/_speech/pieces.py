@@ -10,7 +10,8 @@ import numpy as np
 from recipes._speech.audio import late_librosa
 from recipes._speech.decode import Word
 
-QUIET = 35.0  # decibels below the loudest
+QUIET = 35.0  # decibels below loud speech: nobody speaks as softly as that
+ABOVE = 8.0  # decibels above the noise of the room: from there on somebody may speak
 PAUSE = 0.3  # seconds: a shorter silence does not cut
 MARGIN = 0.15  # seconds that are kept on both sides
 LONGEST = 20.0  # seconds of one piece
@@ -34,7 +35,9 @@ def cut(samples: np.ndarray, rate: int, longest: float = LONGEST) -> list[tuple[
     """
     if not len(samples):
         return []
-    spoken = late_librosa().effects.split(samples, top_db=QUIET, frame_length=512, hop_length=160)
+    librosa, frame = late_librosa(), {"frame_length": 512, "hop_length": 160}
+    level = _level(librosa.feature.rms(y=samples, **frame)[0])
+    spoken = librosa.effects.split(samples, top_db=0, ref=level, **frame)
     joined: list[list[int]] = []
     for begin, end in spoken.tolist():
         if joined and begin - joined[-1][1] < PAUSE * rate:
@@ -46,6 +49,13 @@ def cut(samples: np.ndarray, rate: int, longest: float = LONGEST) -> list[tuple[
         found += _shorter(samples, max(0, begin - margin), min(len(samples), end + margin), rate,
                           longest)  # fmt: skip
     return found
+
+
+def _level(loudness: np.ndarray) -> float:
+    """From which loudness on somebody speaks; one bang must not make all the rest silence."""
+    floor, loud, most = np.quantile(loudness, [0.05, 0.95, 1])
+    above = min(floor * 10 ** (ABOVE / 20), most * 10 ** (-2 * ABOVE / 20))
+    return max(loud * 10 ** (-QUIET / 20), above, 1e-6)
 
 
 def _shorter(samples: np.ndarray, begin: int, end: int, rate: int, longest: float):

@@ -8,16 +8,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import keras
 import numpy as np
 import pandas as pd
 
 from common import datasets, files
 from common.history import duration
+from data_scripts import rooms
 from recipes._speech import audio, augment, features
 from recipes._speech.augment import Step
 from recipes._speech.features import LogMel
 
-CODE = (audio.__file__, augment.__file__, features.__file__, __file__)
+CODE = (audio.__file__, augment.__file__, features.__file__, rooms.__file__, __file__)
 TOGETHER = 32  # recordings whose frames are computed at once
 
 
@@ -110,5 +112,5 @@ def frames_of(samples: Sequence[np.ndarray], layer: LogMel) -> list[np.ndarray]:
     block = np.zeros((len(samples), longest), np.float32)
     for place, each in enumerate(samples):
         block[place, : len(each)] = each
-    energies = np.asarray(layer(block), np.float16)
+    energies = keras.ops.convert_to_numpy(layer(block)).astype(np.float16)
     return [energies[place, : len(each) // layer.step] for place, each in enumerate(samples)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -106,9 +107,20 @@ def teach(corpus: Corpus, settings: Settings, output_dir: str | Path | None = No
         model, batches.epoch, None, epochs=settings.epochs, output_dir=output_dir,
         resume=resume, restore_best=False, callbacks=[curve], seed=settings.seed, log=log,
         settings={**settings.model_dump(), "corpus": corpus.fingerprint,
+                  "letters": corpus.alphabet.letters, "start": _digest(start),
                   "anew": anew if start is not None else None},
     )  # fmt: skip
     return Taught(model, layer, corpus.alphabet, history, curve.points, batches.skipped)
+
+
+def _digest(model: Recogniser | None) -> str:
+    """sha256 of a network's weights; nothing of none."""
+    if model is None:
+        return ""
+    digest = hashlib.sha256()
+    for weight in model.weights:
+        digest.update(keras.ops.convert_to_numpy(weight).tobytes())
+    return digest.hexdigest()
 
 
 def network(settings: Settings, classes: int) -> Recogniser:
@@ -159,7 +171,8 @@ def compiled(model: Recogniser, settings: Settings, steps: int) -> None:
     optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.decay, beta_2=0.98,
                                        global_clipnorm=1.0, **averages)  # fmt: skip
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    model.compile(optimizer, jit_compile=False)
+    # XLA is four times slower on TensorFlow's CPU here; JAX computes nothing together without it.
+    model.compile(optimizer, jit_compile=keras.backend.backend() == "jax")
 
 
 def logits_of(model: Recogniser, batches: Batches) -> list[np.ndarray]:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from common import files
@@ -34,16 +35,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         hot = hot_words(options.hot)
-        paths = list(sounds(options.inputs))
+        paths = targets(options.inputs, options.output)
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    return transcribe(options.model, paths, options.output, options.lm, hot, options.srt)
+    return transcribe(options.model, paths, options.lm, hot, options.srt)
 
 
-def transcribe(model: Path, paths: Sequence[Path], output: Path | None, language: Path | None,
+def transcribe(model: Path, paths: Mapping[Path, Path], language: Path | None,
                hot: dict[str, float], srt: bool) -> int:  # fmt: skip
-    """Write what is said in each file; the exit code."""
+    """Write what is said in each file to its target, by another suffix; the exit code."""
     # Heavy imports after the cheap checks: a mistyped path is answered at once.
     from recipes._speech import audio, pieces
     from recipes._speech.transcriber import Transcriber
@@ -55,7 +56,7 @@ def transcribe(model: Path, paths: Sequence[Path], output: Path | None, language
         print(f"error: {error}", file=sys.stderr)
         return 1
     failed = 0
-    for path in paths:
+    for path, target in paths.items():
         try:
             samples = audio.read(path).samples
         except DataError as error:
@@ -67,15 +68,20 @@ def transcribe(model: Path, paths: Sequence[Path], output: Path | None, language
                         found[0].words)
             for (begin, end), found in _read(transcriber, samples, pieces.cut(samples, audio.RATE))
         ]  # fmt: skip
-        target = (output or path.parent) / path.name
         content = {"file": str(path), "seconds": round(len(samples) / audio.RATE, 3),
                    "learned from synthetic speech": transcriber.synthetic,
                    "text": " ".join(each.text for each in said if each.text),
                    "pieces": pieces.as_json(said)}  # fmt: skip
-        files.write_text(target.with_suffix(".json"),
-                         json.dumps(content, ensure_ascii=False, indent=1))  # fmt: skip
+        written = {".json": json.dumps(content, ensure_ascii=False, indent=1)}
         if srt:
-            files.write_text(target.with_suffix(".srt"), pieces.as_srt(said))
+            written[".srt"] = pieces.as_srt(said)
+        try:
+            for suffix, text in written.items():
+                files.write_text(target.with_suffix(suffix), text)
+        except OSError as error:
+            print(f"error: {path} is not written down: {error}", file=sys.stderr)
+            failed += 1
+            continue
         print(f"{path}: {content['text'] or '(nothing heard)'}")
     if failed:
         print(f"{failed} of {len(paths)} files could not be used.", file=sys.stderr)
@@ -87,24 +93,33 @@ def _read(transcriber, samples, places):
     return zip(places, found, strict=True)
 
 
-def sounds(inputs: Iterable[Path]) -> Iterable[Path]:
-    """The files that are named, and the sound files of folders in their depth.
+def targets(inputs: Iterable[Path], output: Path | None) -> dict[Path, Path]:
+    """Sound files that are named, and those of folders in their depth, with where each one goes.
 
     Raises:
-        DataError: one does not exist, or holds no sound file.
+        DataError: one does not exist, a folder holds no sound file, or two would go to one place.
     """
     from recipes._speech.layouts import SUFFIXES
 
+    found: dict[Path, Path] = {}
     for each in inputs:
         if not each.exists():
             raise DataError(f"{each} does not exist. Give a sound file, or a folder of them.")
-        if each.is_file():
-            yield each
-            continue
-        inside = [path for path in sorted(each.rglob("*")) if path.suffix.lower() in SUFFIXES]
+        inside = [each]
+        if each.is_dir():
+            inside = [path for path in sorted(each.rglob("*")) if path.suffix.lower() in SUFFIXES]
         if not inside:
             raise DataError(f"{each} holds no sound file ({', '.join(SUFFIXES)}).")
-        yield from inside
+        top = each.parent if each.is_file() else each
+        for path in inside:
+            found[path] = (output or top) / path.relative_to(top)
+    places: dict[Path, Path] = {}
+    for path, target in found.items():
+        other = places.setdefault(target.with_suffix(""), path)
+        if other != path:
+            raise DataError(f"{other} and {path} would be written to one file, "
+                            f"{target.with_suffix('.json')}. Give them apart.")  # fmt: skip
+    return found
 
 
 def hot_words(line: str) -> dict[str, float]:
@@ -120,8 +135,8 @@ def hot_words(line: str) -> dict[str, float]:
             found[word.lower()] = float(value)
         except ValueError:
             found = None
-        if not word or found is None:
-            raise DataError(f"--hot: {part!r} is no word with a number, as in november=2.")
+        if not word or " " in word or found is None or not math.isfinite(found[word.lower()]):
+            raise DataError(f"--hot: {part!r} is no single word with a number, as in november=2.")
     return found
 
 

@@ -117,6 +117,8 @@ def test_silence_and_nothing(words):
     assert Decoder(AB, words).search()(silent)[0].text == best_path(silent, AB) == ""
     spaces = 9 * np.eye(4)[[1, 1, BLANK, 1]]
     assert Decoder(AB, words).search()(spaces)[0].text == best_path(spaces, AB) == ""
+    with pytest.raises(ValueError, match="upper case"):
+        Decoder(AB, estimate([["A", "AB"], ["B"]], 2))
     with pytest.raises(ValueError, match="needs a space"):
         Decoder(Alphabet("ab"), words)
 

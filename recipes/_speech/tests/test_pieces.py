@@ -24,6 +24,16 @@ def test_pauses_cut_and_short_ones_do_not():
     assert pieces.cut(np.zeros(0, np.float32), RATE) == []
 
 
+def test_one_bang_does_not_hide_what_is_said():
+    samples = np.concatenate([0.1 * talk(*[2, -1] * 5), talk(-1)])
+    samples[-RATE // 2 : -RATE // 2 + RATE // 10] = 0.9
+    found = pieces.cut(samples, RATE)
+    assert len(found) == 6 and found[0][0] < 0.2 * RATE
+    rare = talk(-60, 1, -60)
+    (begin, end), = pieces.cut(rare, RATE)
+    assert begin / RATE == pytest.approx(59.85, abs=0.1) and (end - begin) / RATE < 1.5
+
+
 def test_what_is_too_long_is_cut_where_it_is_softest():
     samples = talk(20)
     samples[12 * RATE : 12 * RATE + RATE // 5] *= 0.3

@@ -100,11 +100,17 @@ def test_commands_that_cannot_be(folder, tmp_path, capsys):
     wrong = {
         "does not exist": [model, str(tmp_path / "nowhere.wav")],
         "holds no sound file": [model, str(folder / "transcriber")],
+        "would be written to one file": [model, str(folder / "twice")],
         "holds no transcriber": [str(tmp_path), talk],
-        "'stop' is no word with a number": [model, talk, "--hot", "stop"],
+        "'stop' is no single word with a number": [model, talk, "--hot", "stop"],
+        "'new york=2' is no single word": [model, talk, "--hot", "new york=2"],
+        "'stop=nan' is no single word": [model, talk, "--hot", "stop=nan"],
         "cannot be written with": [model, talk, "--hot", "größe=2"],
         "no line of the ARPA form": [model, talk, "--lm", str(folder / "bad.arpa")],
     }  # fmt: skip
+    (folder / "twice").mkdir()
+    for name in ("talk.wav", "talk.flac"):
+        soundfile.write(folder / "twice" / name, sound(1), RATE)
     (folder / "bad.arpa").write_text("\\data\\\nngram 1=1\n\\1-grams:\nnonsense\n")
     for message, arguments in wrong.items():
         assert transcribe.main([*arguments, "--output", str(tmp_path)]) == 1
