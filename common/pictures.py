@@ -15,6 +15,7 @@ from common import files
 from common.validation import DataError, Report
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm")
+NAMED = 5  # files at most that an error names
 _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L")
 
 
@@ -195,9 +196,9 @@ def listed(folder: str | Path, report: Report | None = None, smallest: int = 1) 
         smallest: see `read`.
 
     Raises:
-        DataError: none is left.
+        DataError: none is left; the first few files are named with what is wrong.
     """
-    folder, found = Path(folder), []
+    folder, found, problems = Path(folder), [], []
     for path in sorted(folder.iterdir(), key=in_order):
         if path.name.startswith(".") or path.is_dir():
             continue
@@ -207,12 +208,13 @@ def listed(folder: str | Path, report: Report | None = None, smallest: int = 1) 
             read(path, smallest=smallest)
             found.append(path)
         except DataError as error:
+            problems.append(str(error))
             if report is not None:
                 said = str(error).removeprefix(f"{path} ")
                 report.add("no picture", said, file=path, action="dropped")
     if not found:
-        raise DataError(f"{folder} holds no picture that can be read "
-                        f"({', '.join(SUFFIXES)}).")
+        raise DataError(" ".join([f"{folder} holds no picture that can be read "
+                                  f"({', '.join(SUFFIXES)}).", *problems[:NAMED]]))
     return found
 
 

@@ -142,6 +142,9 @@ def test_a_folder_of_mixed_things(pixels, tmp_path):
     assert report.counts["no picture"] == len(names) + 1
     with pytest.raises(DataError, match="holds no picture"):
         pictures.listed(tmp_path / "folder")
+    (tmp_path / "folder" / "none.jpg").touch()
+    with pytest.raises(DataError, match="holds no picture.*none.jpg is empty"):
+        pictures.listed(tmp_path / "folder")
 
 
 def test_sizes():
