@@ -82,8 +82,12 @@ class Alphabet:
 
     def frames_needed(self, text: str) -> int:
         """The fewest frames that can spell a text: a blank must stand between two equal letters."""
-        numbers = self.encode(text)
-        return len(numbers) + sum(a == b for a, b in zip(numbers, numbers[1:], strict=False))
+        return needed(self.encode(text))
+
+
+def needed(letters: Sequence[int]) -> int:
+    """The fewest frames that can spell letters: a blank stands between two equal ones."""
+    return len(letters) + sum(a == b for a, b in zip(letters, letters[1:], strict=False))
 
 
 def normalised(text: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 
-from recipes._speech.alphabet import Alphabet
+from recipes._speech.alphabet import Alphabet, needed
 from recipes._speech.model import THINNED
 from recipes._speech.prepare import Heard
 
@@ -133,11 +133,6 @@ class _Counted:
 
     def __len__(self):
         return self.count
-
-
-def needed(letters: Sequence[int]) -> int:
-    """The fewest frames that can spell them: a blank stands between two equal ones."""
-    return len(letters) + sum(a == b for a, b in zip(letters, letters[1:], strict=False))
 
 
 def rounded(count: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from recipes._speech import augment, prepare
 from recipes._speech.alphabet import Alphabet
 from recipes._speech.batches import Batches, Masks, letters_of
 from recipes._speech.data import Corpus
+from recipes._speech.decode import best_path
 from recipes._speech.features import LogMel
 from recipes._speech.model import Recogniser, spoken
 
@@ -187,11 +188,6 @@ def logits_of(model: Recogniser, batches: Batches) -> list[np.ndarray]:
     return found
 
 
-def greedy(logits: Sequence[np.ndarray], alphabet: Alphabet) -> list[str]:
-    """The texts of the best paths, one space between words."""
-    return [" ".join(alphabet.collapse(each.argmax(axis=1)).split()) for each in logits]
-
-
 class Curve(keras.callbacks.Callback):
     """Word and letter errors on a held part against the minutes of training."""
 
@@ -214,11 +210,9 @@ class Curve(keras.callbacks.Callback):
         self.spent += (time.perf_counter() - self.began) / 60
         if (epoch + 1) % self.every and epoch + 1 != self.epochs:
             return
-        said = greedy(logits_of(self.model, self.judged), self.alphabet)
+        said = [best_path(each, self.alphabet) for each in logits_of(self.model, self.judged)]
         self.points.append({"minutes": self.spent, "epoch": epoch + 1,
                             "wer": jiwer.wer(self.transcripts, said),
                             "cer": jiwer.cer(self.transcripts, said)})  # fmt: skip
-        if logs is not None:
-            logs |= {"held_wer": self.points[-1]["wer"], "held_cer": self.points[-1]["cer"]}
         if self.path:
             files.write_text(self.path, json.dumps(self.points))
