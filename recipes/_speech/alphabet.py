@@ -29,7 +29,7 @@ class Alphabet:
 
     @classmethod
     def learned(cls, transcripts: Sequence[str]) -> Alphabet:
-        """Of normalised transcripts: letters that several of them hold.
+        """Of normalised transcripts: letters that several of them hold, and the space.
 
         Raises:
             ValueError: no letter is in so many.
@@ -41,7 +41,8 @@ class Alphabet:
         if not set(letters) - {SPACE}:
             raise ValueError(f"No letter is in {rare} transcripts or more; give an alphabet, or "
                              "more recordings.")  # fmt: skip
-        return cls("".join(letters))
+        # A corpus of single words has no space, but what is recognised later may have several.
+        return cls("".join(sorted({SPACE, *letters})))
 
     @property
     def size(self) -> int:

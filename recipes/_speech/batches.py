@@ -61,7 +61,7 @@ class Batches:
         usual: of each band, what stands where something is cut out, float [bands].
         seconds: of sound that a batch has at most, silence that fills it up among it.
         masks: cut out while training; None nothing.
-        skipped: utterances by number that had more letters than frames in some epoch, how often.
+        skipped: utterances by number that had more letters than frames in some `epoch`, how often.
     """
 
     copies: Sequence[Heard]
@@ -75,14 +75,12 @@ class Batches:
     def planned(self, epoch: int) -> list[list[tuple[int, int]]]:
         """Batches of (utterance, copy), in the order of the epoch."""
         random = np.random.default_rng((self.seed, epoch))
-        first = np.random.default_rng(self.seed).integers(0, len(self.copies), len(self.letters))
-        chosen = (first + epoch) % len(self.copies)
-        counts = np.array([copy.counts for copy in self.copies])[chosen, np.arange(len(chosen))]
+        chosen, counts = self._chosen(epoch)
+        short = set(self._too_short(counts))
         order = np.argsort(counts * random.uniform(1 - JITTER, 1 + JITTER, len(counts)))
         batches, longest = [[]], 0
         for place in order:
-            if needed(self.letters[place]) > -(-counts[place] // THINNED):
-                self.skipped[int(place)] = self.skipped.get(int(place), 0) + 1
+            if place in short:
                 continue
             longest = max(longest, rounded(counts[place]))
             if batches[-1] and (len(batches[-1]) + 1) * longest > self.seconds * 100:
@@ -90,6 +88,19 @@ class Batches:
                 longest = rounded(counts[place])
             batches[-1].append((int(place), int(chosen[place])))
         return [batches[k] for k in random.permutation(len(batches)) if batches[k]]
+
+    def _chosen(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Of each utterance the copy that this epoch takes, and its frames."""
+        first = np.random.default_rng(self.seed).integers(0, len(self.copies), len(self.letters))
+        chosen = (first + epoch) % len(self.copies)
+        counts = np.array([each.counts for each in self.copies])
+        return chosen, counts[chosen, np.arange(len(chosen))]
+
+    def _too_short(self, counts: np.ndarray) -> list[int]:
+        """Utterances that have more letters than frames."""
+        return [place for place, (letters, count)
+                in enumerate(zip(self.letters, counts, strict=True))
+                if needed(letters) > -(-count // THINNED)]  # fmt: skip
 
     def made(self, planned: list[list[tuple[int, int]]], random: np.random.Generator
              ) -> Iterator[tuple[dict, np.ndarray]]:  # fmt: skip
@@ -108,6 +119,8 @@ class Batches:
     def epoch(self, number: int):
         """One epoch's data as Keras takes it: a tf.data.Dataset, or a generator elsewhere."""
         planned = self.planned(number)
+        for place in self._too_short(self._chosen(number)[1]):
+            self.skipped[place] = self.skipped.get(place, 0) + 1
         # Another stream of numbers than the one that the plan was drawn from.
         made = self.made(planned, np.random.default_rng((self.seed, number, 1)))
         if keras.backend.backend() != "tensorflow":

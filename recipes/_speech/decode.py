@@ -36,6 +36,7 @@ class Search(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     beam: int = Field(100, ge=1)
+    readings: int = Field(10, ge=1)  # that are given, the best first
     letters: int = Field(12, ge=1)  # that are tried at a frame, the likeliest first
     threshold: float = Field(25.0, gt=0)  # how far below the best a path may fall
     alpha: float = Field(1.5, ge=0)  # of the language model
@@ -47,7 +48,7 @@ USUAL = Search()
 
 @dataclass(frozen=True)
 class Word:
-    """A word with its times in seconds, and the share of the beam that holds it there."""
+    """A word with its times in seconds, and the share of the readings that hold it there."""
 
     text: str
     begin: float
@@ -60,7 +61,7 @@ class Hypothesis:
     """One reading.
 
     Attributes:
-        score: see above. confidence: share of the beam's weight, sum 1 over the readings given.
+        score: see above. confidence: share of the weight of all readings given.
     """
 
     text: str
@@ -85,7 +86,8 @@ class Decoder:
         hot: words with what is added to their log10 probability; they may be new to the model.
 
     Raises:
-        ValueError: a word cannot be written in the alphabet, or there is no space in it.
+        ValueError: a word cannot be written in the alphabet, there is no space in it, or hot words
+            have no model of words that they could be boosted in.
     """
 
     def __init__(self, alphabet: Alphabet, model: NGram | None = None, unit: str = WORDS,
@@ -95,10 +97,12 @@ class Decoder:
 
         self.alphabet, self.kit, self.unit = alphabet, decoder, unit
         self.has_words = model is not None and unit == WORDS
+        if hot and not self.has_words:
+            raise ValueError(f"Hot words {sorted(hot)} are boosted in a model of words; give one.")
         if model is None:
             self.scorer = decoder.ZeroLM()
             return
-        model = model.boosted(hot) if hot and self.has_words else model
+        model = model.boosted(hot) if hot else model
         names = sorted((model.vocabulary if words is None else set(words)) | set(hot or ()))
         if self.has_words:
             unwritten = [name for name in names if alphabet.letters and alphabet.unknown(name)]
@@ -153,9 +157,9 @@ class Decoder:
             options = kit.LexiconFreeDecoderOptions(search.beam, tried, search.threshold,
                                                     search.alpha, 0.0, True, kind)  # fmt: skip
             found = kit.LexiconFreeDecoder(options, self.scorer, self.space, BLANK, [])
-        return lambda logits: self._readings(found, logits)
+        return lambda logits: self._readings(found, search.readings, logits)
 
-    def _readings(self, search, logits: np.ndarray) -> list[Hypothesis]:
+    def _readings(self, search, most: int, logits: np.ndarray) -> list[Hypothesis]:
         if not len(logits):
             return [Hypothesis("", 0.0, 1.0, [])]
         chances = log_softmax(np.asarray(logits, np.float64), axis=1)
@@ -165,7 +169,9 @@ class Decoder:
         chances = np.ascontiguousarray(np.concatenate([chances, last]), np.float32)
         found = search.decode(chances.ctypes.data, *chances.shape)
         texts: dict[str, tuple] = {}
-        for each in found:
+        for each in found:  # the best first
+            if len(texts) == most:
+                break
             spoken = self._spoken(each.tokens)
             texts.setdefault(SPACE.join(word for word, *_ in spoken), (each.score, spoken))
         scores = np.array([score for score, _ in texts.values()])

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from recipes._speech.alphabet import Alphabet
+from recipes._speech.alphabet import BLANK, SPACE, Alphabet
 from recipes._speech.features import LogMel
 from recipes._speech.model import THINNED, Recogniser
 
@@ -81,19 +81,33 @@ class Step:
 class Stream:
     """One recording, piece by piece.
 
-    Attributes:
-        logits: of the frames that are known, float32 [t, classes], each `lag` frames and at most a
-            piece behind what was fed.
+    A piece costs the same however much came before it.
     """
 
     def __init__(self, step: Step, alphabet: Alphabet):
         self.step, self.alphabet = step, alphabet
         self.state = step.start
         self.waiting = np.zeros(step.before, np.float32)
-        self.logits = np.zeros((0, step.classes), np.float32)
+        self.is_finished = False
+        self._pieces: list[np.ndarray] = []
+        self._letters: list[int] = []
+        self._last = BLANK
+
+    @property
+    def logits(self) -> np.ndarray:
+        """Of the frames that are known, float32 [t, classes].
+
+        They are `lag` frames and at most a piece behind what was fed.
+        """
+        return np.concatenate([np.zeros((0, self.step.classes), np.float32), *self._pieces])
 
     def feed(self, samples: np.ndarray) -> str:
-        """More samples, float from -1 to 1; the text of all that is known by now."""
+        """More samples, float from -1 to 1; the text of all that is known by now.
+
+        Raises:
+            ValueError: the recording was said to be finished.
+        """
+        self._refuse_more()
         self.waiting = np.concatenate([self.waiting, np.asarray(samples, np.float32)])
         size = self.step.frames * self.step.hop
         while len(self.waiting) >= self.step.before + size:
@@ -102,7 +116,9 @@ class Stream:
         return self.text
 
     def finish(self) -> str:
-        """No more will come: the text of everything."""
+        """No more will come: the text of everything; raises as `feed`."""
+        self._refuse_more()
+        self.is_finished = True
         size = self.step.before + self.step.frames * self.step.hop
         left = (len(self.waiting) - self.step.before) // self.step.hop
         for count in (left, *[0] * -(-self.step.lag // self.step.frames)):
@@ -115,9 +131,18 @@ class Stream:
     @property
     def text(self) -> str:
         """Of what is known by now, the likeliest letter of every frame."""
-        return " ".join(self.alphabet.collapse(self.logits.argmax(axis=1)).split())
+        return SPACE.join(self.alphabet.decode(self._letters).split())
+
+    def _refuse_more(self) -> None:
+        if self.is_finished:
+            raise ValueError("This recording is finished; another one needs another Stream.")
 
     def _piece(self, samples: np.ndarray, count: int) -> None:
         found = self.step.run([samples[None], np.full((1, 1), count, np.int32), *self.state])
         logits, heard, *self.state = found
-        self.logits = np.concatenate([self.logits, logits[0][heard[0, :, 0] > 0.5]])
+        known = logits[0][heard[0, :, 0] > 0.5]
+        self._pieces.append(known)
+        for number in known.argmax(axis=1):
+            if number not in (BLANK, self._last):
+                self._letters.append(int(number))
+            self._last = number

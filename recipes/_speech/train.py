@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,7 +110,7 @@ def teach(corpus: Corpus, settings: Settings, output_dir: str | Path | None = No
                   "letters": corpus.alphabet.letters, "start": _digest(start),
                   "anew": anew if start is not None else None},
     )  # fmt: skip
-    return Taught(model, layer, corpus.alphabet, history, curve.points, batches.skipped)
+    return Taught(model, layer, corpus.alphabet, history, curve.timed(history), batches.skipped)
 
 
 def _digest(model: Recogniser | None) -> str:
@@ -200,19 +199,20 @@ class Curve(keras.callbacks.Callback):
         self.points: list[dict] = []
         if self.path and resume and self.path.is_file():
             self.points = json.loads(self.path.read_text(encoding="utf-8"))
-        self.spent = self.points[-1]["minutes"] if self.points else 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
         self.points = [point for point in self.points if point["epoch"] <= epoch]
-        self.began = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        self.spent += (time.perf_counter() - self.began) / 60
         if (epoch + 1) % self.every and epoch + 1 != self.epochs:
             return
         said = [best_path(each, self.alphabet) for each in logits_of(self.model, self.judged)]
-        self.points.append({"minutes": self.spent, "epoch": epoch + 1,
-                            "wer": jiwer.wer(self.transcripts, said),
+        self.points.append({"epoch": epoch + 1, "wer": jiwer.wer(self.transcripts, said),
                             "cer": jiwer.cer(self.transcripts, said)})  # fmt: skip
         if self.path:
             files.write_text(self.path, json.dumps(self.points))
+
+    def timed(self, history: History) -> list[dict]:
+        """The points with the minutes of all epochs up to each, also of those before a resume."""
+        minutes = np.cumsum(history.seconds) / 60
+        return [{"minutes": float(minutes[point["epoch"] - 1]), **point} for point in self.points]

@@ -24,7 +24,7 @@ def test_there_and_back():
 
 def test_rare_letters_are_foreign():
     alphabet = Alphabet.learned(["ab"] * 99 + ["aé"] * 2 + ["a1"] * 9)
-    assert alphabet.letters == "ab" and alphabet.unknown("abé1") == ["1", "é"]
+    assert alphabet.letters == " ab" and alphabet.unknown("abé1") == ["1", "é"]
     with pytest.raises(ValueError, match="'é', which the alphabet has not"):
         alphabet.encode("é")
     with pytest.raises(ValueError, match="No letter is in 3 transcripts"):

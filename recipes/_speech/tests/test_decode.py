@@ -13,7 +13,7 @@ from recipes._speech.ngram import estimate
 
 AB = Alphabet(" ab")
 SENTENCES = [line.split() for line in ("a ab", "b", "ab b", "a a", "ab", "b ab", "a b b")]
-WIDE = dict(beam=5000, letters=4, threshold=1e4)
+WIDE = dict(readings=1_000_000, beam=5000, letters=4, threshold=1e4)
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +82,9 @@ def test_words_have_times_and_confidence():
     doubtful = Decoder(alphabet, model).search(Search(alpha=0))(0.03 * logits)
     assert min(word.confidence for word in doubtful[0].words) < 0.9
     assert sum(each.confidence for each in doubtful) == pytest.approx(1)
+    assert len(doubtful) == Search().readings
+    fewer = Decoder(alphabet, model).search(Search(alpha=0, readings=2))(0.03 * logits)
+    assert len(fewer) == 2 and sum(each.confidence for each in fewer) == pytest.approx(1)
 
 
 def test_hot_words_are_preferred_even_if_the_model_has_them_not(words):
@@ -96,6 +99,8 @@ def test_hot_words_are_preferred_even_if_the_model_has_them_not(words):
     assert hot.text == "ac"
     with pytest.raises(ValueError, match="xyz.* cannot be written with"):
         Decoder(alphabet, words, hot={"xyz": 1.0})
+    with pytest.raises(ValueError, match="'ac'.* are boosted in a model of words; give one"):
+        Decoder(alphabet, hot={"ac": 1.0})
 
 
 def test_weights_are_chosen_where_errors_are_fewest(words):

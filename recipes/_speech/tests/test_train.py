@@ -57,7 +57,8 @@ def test_batches_hold_the_frames_and_letters():
 def test_more_letters_than_frames_are_skipped_and_counted():
     made = Batches([heard(40, 40)], [[1] * 5, [1, 1, 1, 1, 1, 1]], np.zeros(4), 100)
     assert [place for batch in made.planned(0) for place, _ in batch] == [0]
-    made.planned(1)
+    assert not made.skipped  # what is only planned counts not
+    made.epoch(0), made.epoch(1)
     assert made.skipped == {1: 2}
     assert batches.needed([1, 1, 2, 2]) == 6
 
@@ -107,6 +108,8 @@ def test_a_broken_training_ends_as_an_unbroken_one(corpus, tmp_path):
         np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
     assert [point["epoch"] for point in continued.curve] == [1, 2, 3]
     assert [point["wer"] for point in continued.curve] == [point["wer"] for point in whole.curve]
+    spent = np.cumsum(continued.history.seconds) / 60  # of both processes
+    np.testing.assert_allclose([point["minutes"] for point in continued.curve], spent)
     losses = whole.history.metrics["loss"]
     assert losses[-1] < losses[0] and not whole.skipped
 

@@ -10,6 +10,7 @@ import soundfile
 from common.validation import DataError
 from recipes._speech import transcribe
 from recipes._speech.audio import RATE
+from recipes._speech.decode import best_path
 from recipes._speech.transcriber import Transcriber
 
 
@@ -62,7 +63,11 @@ def test_a_stream_says_what_the_whole_says(untaught):
         stream.feed(samples[begin : begin + 4_000])
     stream.finish()
     np.testing.assert_allclose(stream.logits, untaught.logits([samples])[0], atol=2e-2)
+    assert stream.text == best_path(stream.logits, untaught.alphabet)
     assert untaught.stream().step is stream.step
+    for more in (lambda: stream.feed(samples), stream.finish):
+        with pytest.raises(ValueError, match="finished; another one needs another Stream"):
+            more()
 
 
 @pytest.fixture(scope="module")
