@@ -127,6 +127,7 @@ def load(data: str | os.PathLike, *, columns: dict[str, str] | None = None,
     letters = "" if alphabet == "bytes" else alphabet
     rows, found = spelled(listed.rows, listed.report, letters)
     rows = heard(rows, listed.report, found, log)
+    rows = once(rows, listed.report)
     if rows.empty:
         raise DataError(f"{name}: no utterance can be used. {listed.report.summary()}")
     rows = rows.assign(split=rows["split"].replace("", "train"))
@@ -216,6 +217,27 @@ def heard(rows: pd.DataFrame, report: Report, alphabet: Alphabet,
                        row=row.line or None, action="kept")  # fmt: skip
     rows = rows.assign(seconds=[each[0] for each in seen], sha256=[each[1] for each in seen])
     return _without(rows, [each[2] for each in seen], report)
+
+
+def once(rows: pd.DataFrame, report: Report) -> pd.DataFrame:
+    """Rows of which no two are the same sound, so that none is learned from and tested with.
+
+    The one in the test part stays, or else the first. Two that say different words both go.
+    """
+    rank = rows["split"].map({"test": 0, "validation": 1}).fillna(2)
+    problems: list[tuple[str, str] | None] = [None] * len(rows)
+    sounds = rows.groupby(["sha256", "begin", "end"], dropna=False).ngroup().to_numpy()
+    for places in pd.Series(sounds).groupby(sounds).indices.values():
+        first, *others = sorted(places, key=lambda place: (rank.iloc[place], place))
+        kept = Path(rows["path"].iloc[first]).name
+        if rows["transcript"].iloc[places].nunique() > 1:
+            for place in places:
+                said = f"is {len(places)} times there, with different transcripts"
+                problems[place] = ("contradiction", said)
+        else:
+            for place in others:
+                problems[place] = ("same recording twice", f"is the same sound as {kept}")
+    return _without(rows, problems, report)
 
 
 def _without(rows: pd.DataFrame, problems: list, report: Report) -> pd.DataFrame:

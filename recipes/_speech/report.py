@@ -83,5 +83,7 @@ def verdict(corpus: Corpus, found: dict[str, pd.DataFrame]) -> str:
         told.append(f"{rate:.1%} {name}")
     table = next(iter(found.values()))
     spoken = "synthetic " if corpus.synthetic else ""
-    return (f"Word errors on {len(table):,} {spoken}recordings of voices that it never heard "
+    tested, learned = ({*corpus.part(part)["speaker"]} for part in ("test", "train"))
+    new = "" if "" in tested | learned or tested & learned else " of voices that it never heard"
+    return (f"Word errors on {len(table):,} {spoken}recordings{new} "
             f"({table['words'].sum():,} words): {', '.join(told)}.")

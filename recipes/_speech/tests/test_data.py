@@ -68,6 +68,23 @@ def test_offenders_are_named_and_left_out(folder, make, transcript, said):
         load(folder, strict=True)
 
 
+def test_no_sound_is_in_two_parts(folder):
+    lines = (folder / "all.csv").read_text().splitlines()
+    parts = ["split", *(["train"] * 28 + ["validation"] * 6 + ["test"] * 6)]
+    (folder / "again.wav").write_bytes((folder / "d" / "9.wav").read_bytes())
+    lines = [f"{line},{part}" for line, part in zip(lines, parts, strict=True)]
+    said = lines[-1].split(",")[2]
+    lines += [f"again.wav,0,{said},e,train"]
+    (folder / "all.csv").write_text("\n".join(lines) + "\n")
+    corpus = load(folder)
+    assert len(corpus) == 40 and len(corpus.part("test")) == 6
+    assert "again.wav, row 42: is the same sound as 9.wav" in corpus.report.summary()
+    (folder / "all.csv").write_text("\n".join([*lines[:-1], "again.wav,0,quite other,e,train"]))
+    corpus = load(folder)
+    assert len(corpus) == 39 and len(corpus.part("test")) == 5
+    assert "9.wav, row 41: is 2 times there, with different transcripts" in corpus.report.summary()
+
+
 def test_remarks_stay(folder):
     say(folder / "eight.wav", subtype="PCM_U8")
     add(folder, "eight.wav", "one and two")
@@ -76,7 +93,7 @@ def test_remarks_stay(folder):
 
 
 def test_an_alphabet_may_be_given(folder):
-    say(folder / "x.wav")
+    say(folder / "x.wav", pitch=777)
     add(folder, "x.wav", "größe")
     assert len(load(folder)) == len(load(folder, alphabet="bytes")) == 41
     english = load(folder, alphabet=" abcdefghijklmnopqrstuvwxyz")

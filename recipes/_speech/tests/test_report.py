@@ -1,5 +1,7 @@
 """Records, tables, pictures and texts of a run, on a corpus that is spoken in a moment."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,7 +45,10 @@ def test_both_ways_of_reading_are_measured(corpus, written):
         assert each["low"] <= each["value"] <= each["high"] and each["n"] == 10
     shown = results.table(measured, [], corpus.name)
     assert shown["value"].str.endswith("%").all()
-    assert "12 recordings" in report.verdict(corpus, found)
+    told = report.verdict(corpus, found)
+    assert "12 recordings of voices that it never heard (" in told
+    unknown = replace(corpus, rows=corpus.rows.assign(speaker=""))
+    assert "12 recordings (" in report.verdict(unknown, found)
 
 
 def test_errors_lie_somewhere(written):
