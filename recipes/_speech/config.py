@@ -18,7 +18,6 @@ class Speech(parameters.Parameters):
     EPOCHS: int = Field(ge=1)
     COLUMNS: str
     ALPHABET: str | None
-    SPEAKER: str
     STRICT: bool
     NETWORK: Literal["fast", "deepspeech", "deepspeech2"]
     WIDTH: int = Field(ge=8, le=4096)
@@ -45,7 +44,7 @@ class Speech(parameters.Parameters):
     def door(self) -> dict:
         """What `data.load` takes beside DATA."""
         return {"columns": parameters.columns(self.COLUMNS, GUESSES) or None,
-                "alphabet": self.ALPHABET, "speaker": self.SPEAKER, "strict": self.STRICT,
+                "alphabet": self.ALPHABET, "strict": self.STRICT,
                 "limit": self.LIMIT, "seed": self.SEED}  # fmt: skip
 
     @property

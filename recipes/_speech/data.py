@@ -245,7 +245,8 @@ def _without(rows: pd.DataFrame, problems: list, report: Report) -> pd.DataFrame
     for row, problem in zip(rows.itertuples(), problems, strict=True):
         if problem:
             report.add(problem[0], problem[1], file=row.path, row=row.line or None)
-    return rows[[not problem for problem in problems]].reset_index(drop=True)
+    good = np.array([not problem for problem in problems], bool)
+    return rows[good].reset_index(drop=True)
 
 
 def _set_apart(rows: pd.DataFrame, part: str, name: str, seed: int) -> pd.DataFrame:

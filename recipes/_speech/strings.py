@@ -37,7 +37,7 @@ def joined(rows: pd.DataFrame, out: str, seed: int = 0) -> Path:
     """
     speakers = sorted(rows["speaker"].unique())
     if out not in speakers:
-        raise DataError(f"SPEAKER={out!r} is none of {', '.join(speakers)}.")
+        raise DataError(f"speaker {out!r} is none of {', '.join(speakers)}.")
     told = [f"{Path(row.path).name} {row.transcript} {row.split}" for row in rows.itertuples()]
     key = files.work_key([__file__, audio.__file__], rows=sorted(told), out=out, seed=seed)
     folder = datasets.cache_folder() / "strings" / key

@@ -16,7 +16,7 @@ from recipes._speech.ngram import estimate
 
 PARAMETERS = dict(
     DATA="sample", OUTPUT_DIR="x", SEED=0, EPOCHS=3, BATCH_SIZE=None, LIMIT=None, RESUME=True,
-    COLUMNS="", ALPHABET=None, SPEAKER="theo", STRICT=False, NETWORK="fast", WIDTH=64, BLOCKS=2,
+    COLUMNS="", ALPHABET=None, STRICT=False, NETWORK="fast", WIDTH=64, BLOCKS=2,
     AHEAD=3, CHANGES="speed 0.9 1.1", COPIES=2, START=None, TEXT=None, MEMORY="grow",
     PRECISION="float32",
 )  # fmt: skip
@@ -104,7 +104,7 @@ def test_broken_recordings_are_shown(corpus, tmp_path):
 def test_parameters_are_checked_and_become_settings():
     run = config.Speech.check(PARAMETERS)
     assert run.settings.width == 64 and run.settings.right == 3 and run.settings.epochs == 3
-    assert run.door["speaker"] == "theo" and run.door["columns"] is None
+    assert run.door["alphabet"] is None and run.door["columns"] is None
     assert config.Speech.check({**PARAMETERS, "BATCH_SIZE": 40}).settings.seconds == 40
     wrong = {"NETWORK": "slow", "CHANGES": "sped 1 2", "AHEAD": -1, "COLUMNS": "file", "WIDHT": 3}
     for name, value in wrong.items():

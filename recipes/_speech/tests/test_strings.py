@@ -60,5 +60,5 @@ def test_what_is_heard_is_what_is_written(table):
 def test_the_seed_and_who_is_out_decide(singles, table):
     assert strings.joined(singles, "bob") == table["folder"].iloc[0]
     assert strings.joined(singles, "bob", seed=1) != strings.joined(singles, "ada")
-    with pytest.raises(DataError, match="SPEAKER='eve' is none of ada, bob, cyd"):
+    with pytest.raises(DataError, match="speaker 'eve' is none of ada, bob, cyd"):
         strings.joined(singles, "eve")
