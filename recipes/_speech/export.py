@@ -42,7 +42,7 @@ def saved_model(transcriber: Transcriber, samples: Sequence[np.ndarray], name: s
     export.require_tensorflow()
     from recipes._speech.serving import module
 
-    samples = list(samples)[:EXAMPLES]
+    samples, transcriber = list(samples)[:EXAMPLES], transcriber.in_float32()
     block = np.zeros((len(samples), max(map(len, samples))), np.float32)
     for row, each in zip(block, samples, strict=True):
         row[: len(each)] = each
@@ -72,7 +72,7 @@ def lite(transcriber: Transcriber, folder: str | Path, frames: int = PIECE) -> P
     export.require_tensorflow("a LiteRT file")
     import tensorflow as tf
 
-    function, _ = _step(transcriber, frames)
+    function, _ = _step(transcriber.in_float32(), frames)
     # Without the network itself its variables become constants, which loops need.
     logging.getLogger("absl").setLevel(logging.ERROR)  # it deplores what is meant
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
@@ -94,6 +94,7 @@ def onnx(transcriber: Transcriber, folder: str | Path, frames: int = PIECE) -> d
     import tensorflow as tf
     import tf2onnx
 
+    transcriber = transcriber.in_float32()
     made, model = {}, transcriber.model
     signature = [tf.TensorSpec((None, None, transcriber.layer.bands), tf.float32, name="frames"),
                  tf.TensorSpec((None,), tf.int32, name="count")]  # fmt: skip
@@ -202,6 +203,7 @@ def forms(transcriber: Transcriber, samples: np.ndarray, folder: str | Path) -> 
         as a whole uses all cores), "largest difference" of a logit from the whole recording's,
         "same text". LiteRT and ONNX files are written to the folder.
     """
+    transcriber = transcriber.in_float32()
     whole, seconds = transcriber.logits([samples])[0], len(samples) / audio.RATE
     spent = _pace(lambda: transcriber.logits([samples]))
     rows = {"network, whole": [megabytes(transcriber.model), spent / seconds, 0.0, True]}

@@ -56,6 +56,20 @@ class Transcriber:
             return lambda logits: [Hypothesis(best_path(logits, self.alphabet), 0.0, 1.0, [])]
         return Decoder(self.alphabet, self.language, hot=self.hot).search(self.search)
 
+    def in_float32(self) -> Transcriber:
+        """The same, computing in float32: the only precision that every exported form knows."""
+        if self.model.compute_dtype == "float32":
+            return self
+        usual = keras.config.dtype_policy()
+        keras.config.set_dtype_policy("float32")
+        try:
+            model = Recogniser(**self.model.settings)
+        finally:
+            keras.config.set_dtype_policy(usual)
+        for given, own in zip(self.model.weights, model.weights, strict=True):
+            own.assign(given)
+        return replace(self, model=model)
+
     def with_hot(self, hot: Mapping[str, float]) -> Transcriber:
         """The same, expecting some words."""
         return replace(self, hot=dict(hot))

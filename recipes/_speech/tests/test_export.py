@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 
@@ -40,6 +41,23 @@ def test_a_saved_model_writes_what_python_writes(untaught, tmp_path):
                                             count=tf.constant([len(one)]))  # fmt: skip
     said = found["text"].numpy()[0].decode("utf-8")
     assert said == best_path(untaught.logits([one])[0], untaught.alphabet)
+
+
+def test_mixed_precision_is_exported_in_float32(tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = Recogniser(28, bands=16, width=16, blocks=1, kernel=5, right=2)
+        model.learn_scale(np.random.default_rng(0).normal(-6, 3, size=(50, 16)))
+        mixed = Transcriber(model, Alphabet(" abcdefghijklmnopqrstuvwxyz"))
+        found = export.forms(mixed, sound(1.0), tmp_path)
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert model.compute_dtype == "bfloat16" and found["largest difference"].max() < 2e-2
+    exact = mixed.in_float32()
+    np.testing.assert_allclose(exact.logits([sound(1.0)])[0], mixed.logits([sound(1.0)])[0],
+                               atol=0.1)  # fmt: skip
+    assert exact.in_float32() is exact
 
 
 def test_bytes_become_letters_in_a_saved_model(tmp_path):
