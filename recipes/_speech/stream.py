@@ -81,7 +81,7 @@ class Step:
 class Stream:
     """One recording, piece by piece.
 
-    A piece costs the same however much came before it.
+    The work for a piece does not grow with what came before it, but for writing its text.
     """
 
     def __init__(self, step: Step, alphabet: Alphabet):
