@@ -36,6 +36,8 @@ class _Serving(tf.Module):
         before = tf.pad(best, [[0, 0], [1, 0]], constant_values=BLANK)[:, :-1]
         kept = tf.where(best == before, BLANK, best)
         text = tf.strings.reduce_join(tf.gather(self.letters, kept), axis=1)
+        # Letters that were written by halves, of an alphabet of bytes.
+        text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
         text = tf.strings.strip(tf.strings.regex_replace(text, r"\s+", " "))
         shares = tf.nn.softmax(logits) * tf.cast(known, tf.float32)[:, :, None]
         return {"text": text, "probabilities": shares}
