@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from common import parameters
 from recipes._speech import augment
+from recipes._speech.alphabet import BYTES, SPACE, normalised
 from recipes._speech.layouts import GUESSES
 from recipes._speech.train import Settings
 
@@ -39,6 +40,27 @@ class Speech(parameters.Parameters):
     def _possible(cls, line: str) -> str:
         augment.parsed(line)
         return line
+
+    @field_validator("ALPHABET")
+    @classmethod
+    def _of_letters(cls, letters: str | None) -> str | None:
+        if letters is None or letters == BYTES:
+            return letters
+        twice = sorted({letter for letter in letters if letters.count(letter) > 1})
+        # As transcripts are written before they are learned; these two stand within words alone.
+        other = [each for each in letters if each not in "'- " and normalised(each) != each]
+        if twice or other or not letters.strip() or SPACE not in letters:
+            raise ValueError("letters must each be there once, in lower case, the space among them"
+                             + (f"; not {''.join(twice + other)!r}" if twice or other else ""))
+        return letters
+
+    @model_validator(mode="after")
+    def _seen(self) -> Speech:
+        kernel = Settings().kernel
+        if self.NETWORK == "fast" and self.AHEAD >= kernel:
+            raise ValueError(f"AHEAD={self.AHEAD} must be below {kernel}, the frames that a block "
+                             "of 'fast' sees")  # fmt: skip
+        return self
 
     @property
     def door(self) -> dict:

@@ -24,7 +24,7 @@ from common.download import sha256_of
 from common.history import duration
 from common.validation import DataError, Report
 from recipes._speech import audio, layouts, strings
-from recipes._speech.alphabet import Alphabet, digits_in, normalised
+from recipes._speech.alphabet import BYTES, Alphabet, digits_in, normalised
 
 PUBLISHED = ("an4", "fsdd")
 PARTS = ("train", "validation", "test")
@@ -124,7 +124,7 @@ def load(data: str | os.PathLike, *, columns: dict[str, str] | None = None,
     listed = layouts.read(source, columns)
     if data == "fsdd":
         listed = layouts.read(strings.joined(listed.rows, speaker))
-    letters = "" if alphabet == "bytes" else alphabet
+    letters = "" if alphabet == BYTES else alphabet
     rows, found = spelled(listed.rows, listed.report, letters)
     rows = heard(rows, listed.report, found, log)
     rows = once(rows, listed.report)

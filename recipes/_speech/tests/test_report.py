@@ -107,7 +107,10 @@ def test_parameters_are_checked_and_become_settings():
     assert run.door["alphabet"] is None and run.door["columns"] is None
     assert config.Speech.check({**PARAMETERS, "BATCH_SIZE": 40}).settings.seconds == 40
     wrong = {"NETWORK": "slow", "CHANGES": "sped 1 2", "AHEAD": -1, "COLUMNS": "file", "WIDHT": 3}
-    for name, value in wrong.items():
+    more = [("AHEAD", 15), *(("ALPHABET", each) for each in (" ABC", " aab", "abc", " "))]
+    assert config.Speech.check({**PARAMETERS, "ALPHABET": " abc'é"}).door["alphabet"] == " abc'é"
+    assert config.Speech.check({**PARAMETERS, "NETWORK": "deepspeech2", "AHEAD": 20})
+    for name, value in [*wrong.items(), *more]:
         with pytest.raises(ValueError, match=name):
             config.Speech.check({**PARAMETERS, name: value})
 
