@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import keras
 import numpy as np
@@ -76,7 +77,7 @@ class Batches:
         """Batches of (utterance, copy), in the order of the epoch."""
         random = np.random.default_rng((self.seed, epoch))
         chosen, counts = self._chosen(epoch)
-        short = set(self._too_short(counts))
+        short = set(self._too_short(counts).tolist())
         order = np.argsort(counts * random.uniform(1 - JITTER, 1 + JITTER, len(counts)))
         batches, longest = [[]], 0
         for place in order:
@@ -96,11 +97,14 @@ class Batches:
         counts = np.array([each.counts for each in self.copies])
         return chosen, counts[chosen, np.arange(len(chosen))]
 
-    def _too_short(self, counts: np.ndarray) -> list[int]:
-        """Utterances that have more letters than frames."""
-        return [place for place, (letters, count)
-                in enumerate(zip(self.letters, counts, strict=True))
-                if needed(letters) > -(-count // THINNED)]  # fmt: skip
+    @cached_property
+    def _needed(self) -> np.ndarray:
+        """Of each utterance the fewest frames of the network's that can spell it, int [n]."""
+        return np.array([needed(letters) for letters in self.letters], int)
+
+    def _too_short(self, counts: np.ndarray) -> np.ndarray:
+        """Numbers of the utterances that have more letters than frames."""
+        return np.flatnonzero(self._needed > -(-counts // THINNED))
 
     def made(self, planned: list[list[tuple[int, int]]], random: np.random.Generator
              ) -> Iterator[tuple[dict, np.ndarray]]:  # fmt: skip
@@ -119,7 +123,7 @@ class Batches:
     def epoch(self, number: int):
         """One epoch's data as Keras takes it: a tf.data.Dataset, or a generator elsewhere."""
         planned = self.planned(number)
-        for place in self._too_short(self._chosen(number)[1]):
+        for place in self._too_short(self._chosen(number)[1]).tolist():
             self.skipped[place] = self.skipped.get(place, 0) + 1
         # Another stream of numbers than the one that the plan was drawn from.
         made = self.made(planned, np.random.default_rng((self.seed, number, 1)))

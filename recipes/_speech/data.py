@@ -220,9 +220,10 @@ def heard(rows: pd.DataFrame, report: Report, alphabet: Alphabet,
 
 
 def once(rows: pd.DataFrame, report: Report) -> pd.DataFrame:
-    """Rows of which no two are the same sound, so that none is learned from and tested with.
+    """Rows of which no two are the same part of the same bytes: none is learned and tested with.
 
-    The one in the test part stays, or else the first. Two that say different words both go.
+    The one in the test part stays, or else the one in the validation part, or else the first. Those
+    whose words differ all go.
     """
     rank = rows["split"].map({"test": 0, "validation": 1}).fillna(2)
     problems: list[tuple[str, str] | None] = [None] * len(rows)

@@ -215,4 +215,4 @@ class Curve(keras.callbacks.Callback):
     def timed(self, history: History) -> list[dict]:
         """The points with the minutes of all epochs up to each, also of those before a resume."""
         minutes = np.cumsum(history.seconds) / 60
-        return [{"minutes": float(minutes[point["epoch"] - 1]), **point} for point in self.points]
+        return [{**point, "minutes": float(minutes[point["epoch"] - 1])} for point in self.points]

@@ -51,8 +51,12 @@ class Transcriber:
 
     @cached_property
     def read(self) -> Callable[[np.ndarray], list[Hypothesis]]:
-        """Readings of logits, the best first: a beam where there is a language model."""
-        if self.language is None:
+        """Readings of logits, the best first: a beam where there is a language model.
+
+        Raises:
+            ValueError: as `Decoder`, of hot words that cannot be expected.
+        """
+        if self.language is None and not self.hot:
             return lambda logits: [Hypothesis(best_path(logits, self.alphabet), 0.0, 1.0, [])]
         return Decoder(self.alphabet, self.language, hot=self.hot).search(self.search)
 

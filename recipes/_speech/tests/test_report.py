@@ -49,6 +49,8 @@ def test_both_ways_of_reading_are_measured(corpus, written):
     assert "12 recordings of voices that it never heard (" in told
     unknown = replace(corpus, rows=corpus.rows.assign(speaker=""))
     assert "12 recordings (" in report.verdict(unknown, found)
+    same = replace(corpus, rows=corpus.rows.assign(speaker="ann"))
+    assert "12 recordings (" in report.verdict(same, found)
 
 
 def test_errors_lie_somewhere(written):
