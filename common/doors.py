@@ -10,11 +10,13 @@ from pathlib import Path
 from common.validation import DataError
 
 
-def own_path(data: str | os.PathLike, published: Sequence[str], what: str) -> Path:
+def own_path(data: str | os.PathLike, published: Sequence[str], what: str,
+             parameter: str = "DATA") -> Path:  # fmt: skip
     """The user's own data: the third door, once the first two are found to be others.
 
     Args:
         published: names of the second door. what: in words, what the third one takes.
+        parameter: that names the door.
 
     Raises:
         DataError: there is no such path; it says what the doors are and which word is near.
@@ -23,7 +25,7 @@ def own_path(data: str | os.PathLike, published: Sequence[str], what: str) -> Pa
     if not path.exists():
         near = get_close_matches(str(data).lower(), ["sample", *published], n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise DataError(f"DATA={str(data)!r} is no data set and no path.{hint} The three doors: "
-                        f"'sample' (synthetic, no network); a published set "
+        raise DataError(f"{parameter}={str(data)!r} is no data set and no path.{hint} The three "
+                        f"doors: 'sample' (synthetic, no network); a published set "
                         f"({', '.join(published)}); {what}.")
     return path

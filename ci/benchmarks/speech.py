@@ -67,9 +67,9 @@ def features(sounds) -> dict:
     """Librosa one by one, and ours together."""
     import numpy as np
 
-    from recipes._speech import prepare
-    from recipes._speech.audio import late_librosa
-    from recipes._speech.features import FLOOR, LogMel
+    from recipes.speech import prepare
+    from recipes.speech.audio import late_librosa
+    from recipes.speech.features import FLOOR, LogMel
 
     librosa, layer = late_librosa(), LogMel()
     ordered = sorted(sounds, key=len)
@@ -92,9 +92,9 @@ def training(options) -> tuple[dict, float, str]:
     import keras
     import numpy as np
 
-    from recipes._speech.layers import Streaming
-    from recipes._speech.model import Recogniser
-    from recipes._speech.train import Settings, compiled
+    from recipes.speech.layers import Streaming
+    from recipes.speech.model import Recogniser
+    from recipes.speech.train import Settings, compiled
 
     class Stacked(Streaming):
         """Four frames as one, and two of Keras's LSTM layers."""
@@ -150,8 +150,8 @@ def beams(logits, beam: int) -> dict:
     import numpy as np
     import tensorflow as tf
 
-    from recipes._speech.alphabet import Alphabet
-    from recipes._speech.decode import Decoder, Search
+    from recipes.speech.alphabet import Alphabet
+    from recipes.speech.decode import Decoder, Search
 
     read = Decoder(Alphabet(" abcdefghijklmnopqrstuvwxyz")).search(
         Search(beam=beam, letters=28, threshold=1e4))  # fmt: skip
@@ -169,11 +169,11 @@ def streaming(options, folder: str) -> tuple[dict, float]:
     """A recording in pieces, by form; its seconds."""
     import numpy as np
 
-    from recipes._speech import export
-    from recipes._speech.alphabet import Alphabet
-    from recipes._speech.model import Recogniser
-    from recipes._speech.stream import Stream
-    from recipes._speech.transcriber import Transcriber
+    from recipes.speech import export
+    from recipes.speech.alphabet import Alphabet
+    from recipes.speech.model import Recogniser
+    from recipes.speech.stream import Stream
+    from recipes.speech.transcriber import Transcriber
 
     model = Recogniser(28, width=options.width, blocks=options.blocks)
     product = Transcriber(model, Alphabet(" abcdefghijklmnopqrstuvwxyz"))

@@ -1,0 +1,116 @@
+"""Every file is heard before it is learned from; what cannot be used is named, others stay."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from common.validation import DataError
+from recipes.speech import data
+
+RATE = 16_000
+WORDS = "one two three four five six seven eight nine ten".split()
+
+
+def say(path, seconds=1.0, pitch=300.0, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    time = np.arange(int(RATE * seconds)) / RATE
+    soundfile.write(path, 0.3 * np.sin(2 * np.pi * pitch * time), RATE, **options)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Four speakers with ten utterances each, and a manifest."""
+    lines = ["wav_filename,wav_filesize,transcript,speaker"]
+    for speaker in "abcd":
+        for k in range(10):
+            say(tmp_path / speaker / f"{k}.wav", pitch=200 + 20 * k + ord(speaker))
+            lines.append(f"{speaker}/{k}.wav,32044,{WORDS[k].upper()} and {WORDS[-k]}!,{speaker}")
+    (tmp_path / "all.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def add(folder, name, transcript):
+    with (folder / "all.csv").open("a") as file:
+        file.write(f'{name},0,"{transcript}",e\n')
+
+
+def load(folder, **wish):
+    return data.load(folder / "all.csv", log=None, **wish)
+
+
+def test_good_ones_stay_with_speakers_apart(folder):
+    corpus = load(folder)
+    assert len(corpus) == 40 and corpus.report.dropped == 0
+    assert corpus.rows.groupby("speaker")["split"].nunique().max() == 1
+    assert set(corpus.rows["split"]) == set(data.PARTS)
+    assert corpus.rows["transcript"].str.contains("two and").any()
+    assert corpus.rows["seconds"].tolist() == pytest.approx([1.0] * 40)
+    assert "d" in corpus.alphabet.letters and "!" not in corpus.alphabet.letters
+    assert len(corpus.fingerprint) == 64 and "speakers" in str(corpus.card())
+
+
+@pytest.mark.parametrize(("make", "transcript", "said"), [
+    (lambda path: say(path), "", "no word"), (lambda path: say(path), "room 42", "has '42'"),
+    (lambda path: say(path, 0.2), "one two three four", "too few for 'one two three four'"),
+    (lambda path: path.touch(), "one", "is empty (0 bytes)"),
+    (lambda path: path.write_text("no sound"), "one", "cannot be read as sound"),
+    (lambda path: soundfile.write(path, np.zeros(RATE), RATE), "one", "is silent"),
+    (lambda path: None, "one", "cannot be opened"),
+])  # fmt: skip
+def test_offenders_are_named_and_left_out(folder, make, transcript, said):
+    make(folder / "bad.wav")
+    add(folder, "bad.wav", transcript)
+    corpus = load(folder)
+    assert len(corpus) == 40 and corpus.report.dropped == 1
+    words = corpus.report.summary()
+    assert "bad.wav, row 42" in words and said in words
+    with pytest.raises(DataError):
+        load(folder, strict=True)
+
+
+def test_no_sound_is_in_two_parts(folder):
+    lines = (folder / "all.csv").read_text().splitlines()
+    parts = ["split", *(["train"] * 28 + ["validation"] * 6 + ["test"] * 6)]
+    (folder / "again.wav").write_bytes((folder / "d" / "9.wav").read_bytes())
+    lines = [f"{line},{part}" for line, part in zip(lines, parts, strict=True)]
+    said = lines[-1].split(",")[2]
+    lines += [f"again.wav,0,{said},e,train"]
+    (folder / "all.csv").write_text("\n".join(lines) + "\n")
+    corpus = load(folder)
+    assert len(corpus) == 40 and len(corpus.part("test")) == 6
+    assert "again.wav, row 42: is the same sound as 9.wav" in corpus.report.summary()
+    (folder / "all.csv").write_text("\n".join([*lines[:-1], "again.wav,0,quite other,e,train"]))
+    corpus = load(folder)
+    assert len(corpus) == 39 and len(corpus.part("test")) == 5
+    assert "9.wav, row 41: is 2 times there, with different transcripts" in corpus.report.summary()
+
+
+def test_remarks_stay(folder):
+    say(folder / "eight.wav", subtype="PCM_U8")
+    add(folder, "eight.wav", "one and two")
+    corpus = load(folder)
+    assert len(corpus) == 41 and "8 bits a sample" in corpus.report.summary()
+
+
+def test_an_alphabet_may_be_given(folder):
+    say(folder / "x.wav", pitch=777)
+    add(folder, "x.wav", "größe")
+    assert len(load(folder)) == len(load(folder, alphabet="bytes")) == 41
+    english = load(folder, alphabet=" abcdefghijklmnopqrstuvwxyz")
+    assert len(english) == 40 and "has 'ßö' in its transcript" in english.report.summary()
+    with pytest.raises(DataError, match="no utterance can be used"):
+        load(folder, alphabet="xyz")
+
+
+def test_fewer_of_every_part(folder):
+    corpus = load(folder, limit=16)
+    assert 14 <= len(corpus) <= 18 and set(corpus.rows["split"]) == set(data.PARTS)
+
+
+def test_too_few(folder):
+    text = (folder / "all.csv").read_text().splitlines()
+    (folder / "all.csv").write_text("\n".join(text[:6]) + "\n")
+    with pytest.raises(DataError, match="5 utterance"):
+        load(folder)
+    with pytest.raises(DataError, match="Did you mean 'an4'"):
+        data.load("an44")

@@ -1,0 +1,129 @@
+"""Records, tables, pictures and texts of a run, on a corpus that is spoken in a moment."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from common import results
+from common.validation import DataError
+from data_scripts import sample_speech
+from recipes.speech import config, data, examples, language, look, prepare, report
+from recipes.speech.audio import RATE
+from recipes.speech.batches import Masks
+from recipes.speech.ngram import estimate
+
+PARAMETERS = dict(
+    DATA="sample", OUTPUT_DIR="x", SEED=0, EPOCHS=3, BATCH_SIZE=None, LIMIT=None, RESUME=True,
+    COLUMNS="", ALPHABET=None, STRICT=False, NETWORK="fast", WIDTH=64, BLOCKS=2,
+    AHEAD=3, CHANGES="speed 0.9 1.1", START=None, TEXT=None, STRANGERS=None, MEMORY="grow",
+    PRECISION="float32",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory, own_cache):
+    folder = tmp_path_factory.mktemp("spoken")
+    sample_speech.write(folder, train=30, validation=6, test=12)
+    return data.load(folder, log=None)
+
+
+@pytest.fixture(scope="module")
+def written(corpus, untaught):
+    logits = report.heard(corpus, untaught)
+    return report.written(corpus, untaught, logits), logits
+
+
+def test_both_ways_of_reading_are_measured(corpus, written):
+    found, logits = written
+    assert set(found) == {report.GREEDY, report.MODEL} and len(logits) == 12
+    measured = report.measure(corpus, found, [0])
+    names = {(each["variant"], each["metric"]) for each in measured}
+    assert names == {(way, f"{unit} error rate") for way in found for unit in ("word", "letter")}
+    for each in measured:
+        assert each["low"] <= each["value"] <= each["high"] and each["n"] == 10
+    shown = results.table(measured, [], corpus.name)
+    assert shown["value"].str.endswith("%").all()
+    told = report.verdict(corpus, found)
+    assert "12 recordings of voices that it never heard (" in told
+    unknown = replace(corpus, rows=corpus.rows.assign(speaker=""))
+    assert "12 recordings (" in report.verdict(unknown, found)
+    same = replace(corpus, rows=corpus.rows.assign(speaker="ann"))
+    assert "12 recordings (" in report.verdict(same, found)
+
+
+def test_errors_lie_somewhere(written):
+    table = written[0][report.MODEL]
+    kinds = report.by_kind(table)
+    assert set(kinds) == {"speaker", "words said", "decibels above noise"}
+    for each in kinds.values():
+        assert each["words"].sum() == table["words"].sum()
+    assert "decibels above noise" not in report.by_kind(table.assign(snr=""))
+    shown = report.best_and_worst(table)
+    assert (shown["word errors"].tail(3) > 0).all()
+
+
+def test_pictures_and_players(corpus, untaught, written, tmp_path):
+    found, logits = written
+    samples = prepare.samples_of(corpus.part("test").iloc[0], RATE)
+    figure = look.picture(corpus, found, samples, logits[0], corpus.alphabet, untaught.layer,
+                          tmp_path)  # fmt: skip
+    assert (tmp_path / "picture.png").stat().st_size > 10_000
+    assert "word error rate" in figure.axes[0].get_title(loc="left") + figure.axes[0].get_title()
+    assert len(look.masked(np.zeros((80, 16)), Masks(), np.ones(16)).axes) == 3
+    points = [{"minutes": k, "epoch": k, "wer": 1 / k, "cer": 0.1} for k in (1, 2)]
+    axis = look.curve({"fast": points}, "a curve", goal=9).axes[0]
+    assert axis.get_xlabel() == "minutes of training" and len(axis.lines) == 2
+    page = look.listen(report.best_and_worst(found[report.GREEDY]))
+    assert page.count("<audio") == len(report.best_and_worst(found[report.GREEDY]))
+    assert "data:audio/ogg;base64," in page
+
+
+def test_the_language_model_is_of_the_training_part_and_a_text(corpus, tmp_path):
+    model = language.of_corpus(corpus)
+    said = {word for text in corpus.part("train")["transcript"] for word in text.split()}
+    assert model.vocabulary == said
+    (tmp_path / "more.txt").write_text("The quick brown Fox, 42 times!\n\n größe\n")
+    more = language.of_corpus(corpus, tmp_path / "more.txt")
+    assert {"quick", "brown", "fox"} <= more.vocabulary and "42" not in more.vocabulary
+    facts = language.facts(model, corpus)
+    assert facts.index.tolist() == list(data.PARTS)
+    assert facts.loc["train", "unknown words"] == "0.00%"
+    finished = estimate([["only", "this"]], 2).write(tmp_path / "own.arpa")
+    assert language.of_corpus(corpus, finished).vocabulary == {"only", "this"}
+    (tmp_path / "none.txt").write_text("42 ... \n")
+    for name in ("none.txt", "nowhere.txt"):
+        with pytest.raises(DataError, match=name):
+            language.of_corpus(corpus, tmp_path / name)
+
+
+def test_broken_recordings_are_shown(corpus, tmp_path):
+    found = data.load(examples.broken(tmp_path / "broken", corpus), log=None)
+    assert len(found) == examples.GOOD + 1 and found.report.dropped == 7
+
+
+def test_parameters_are_checked_and_become_settings():
+    run = config.Speech.check(PARAMETERS)
+    assert run.settings.width == 64 and run.settings.right == 3 and run.settings.epochs == 3
+    assert run.door["alphabet"] is None and run.door["columns"] is None
+    assert config.Speech.check({**PARAMETERS, "BATCH_SIZE": 40}).settings.seconds == 40
+    wrong = {"NETWORK": "slow", "CHANGES": "sped 1 2", "AHEAD": -1, "COLUMNS": "file", "WIDHT": 3}
+    more = [("AHEAD", 15), *(("ALPHABET", each) for each in (" ABC", " aab", "abc", " "))]
+    assert config.Speech.check({**PARAMETERS, "ALPHABET": " abc'é"}).door["alphabet"] == " abc'é"
+    assert config.Speech.check({**PARAMETERS, "NETWORK": "deepspeech2", "AHEAD": 20})
+    for name, value in [*wrong.items(), *more]:
+        with pytest.raises(ValueError, match=name):
+            config.Speech.check({**PARAMETERS, name: value})
+
+
+def test_the_sample_is_spoken_once(own_cache, monkeypatch):
+    small = lambda folder: real(folder, train=12, validation=3, test=3)  # noqa: E731
+    real = sample_speech.write
+    monkeypatch.setattr(sample_speech, "write", small)
+    first = data.load("sample", log=None)
+    monkeypatch.setattr(sample_speech, "write", lambda folder: pytest.fail("spoken again"))
+    second = data.load("sample", log=None)
+    assert first.synthetic and first.fingerprint == second.fingerprint and len(first) == 18
+    assert "synthetic" in str(first.card())
+    pd.testing.assert_frame_equal(first.rows, second.rows)
