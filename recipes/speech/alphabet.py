@@ -72,6 +72,13 @@ class Alphabet:
             return "".join(self.letters[number - 1] for number in numbers)
         return bytes(number - 1 for number in numbers).decode("utf-8", "replace")
 
+    @property
+    def names(self) -> list[str]:
+        """Of the numbers from 1 on, as a model of letters writes them: no space within."""
+        if not self.letters:
+            return [f"<{byte:02x}>" for byte in range(256)]
+        return ["|" if letter == SPACE else letter for letter in self.letters]
+
     def collapse(self, numbers: Iterable[int]) -> str:
         """The text of a best path: repetitions and blanks away (Graves 2006, equation 1)."""
         kept, last = [], BLANK

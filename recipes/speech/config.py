@@ -20,7 +20,7 @@ class Speech(parameters.Parameters):
     COLUMNS: str
     ALPHABET: str | None
     STRICT: bool
-    NETWORK: Literal["fast", "deepspeech", "deepspeech2"]
+    NETWORK: Literal["fast", "deepspeech", "deepspeech2", "lstm"]
     WIDTH: int = Field(ge=8, le=4096)
     BLOCKS: int = Field(ge=1, le=50)
     AHEAD: int = Field(ge=0, le=50)

@@ -115,7 +115,7 @@ class Decoder:
                 raise ValueError(f"{sorted(set(unwritten) & set(hot))} cannot be written with "
                                  f"{alphabet.letters!r}.")  # fmt: skip
         else:  # in the order of the letters' numbers; the blank is never asked for
-            names = ["<blank>", *(_name(letter) for letter in alphabet.letters)]
+            names = ["<blank>", *alphabet.names]
         self.names = [*names, UNKNOWN]
         with tempfile.TemporaryDirectory() as folder:
             # KenLM reads the whole file before it returns.
@@ -235,11 +235,6 @@ def tuned(decoder: Decoder, logits: Sequence[np.ndarray], transcripts: Sequence[
     best = min(range(len(grid)), key=lambda k: (table.flat[k], smooth.flat[k]))
     alpha, beta = grid[best]
     return search.model_copy(update={"alpha": alpha, "beta": beta}), tried
-
-
-def _name(letter: str) -> str:
-    """As an n-gram model of letters writes it."""
-    return "|" if letter == SPACE else letter
 
 
 def _kenlm(path: str, table):

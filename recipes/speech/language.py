@@ -1,6 +1,7 @@
 """The language model of a corpus, and a network joined with it.
 
-It counts n-grams of the training transcripts, and of a text of the user's.
+It counts n-grams of the training transcripts, and of a text of the user's: of words, or of letters
+where words hardly ever come twice.
 """
 
 from __future__ import annotations
@@ -11,21 +12,31 @@ from pathlib import Path
 import pandas as pd
 
 from common.validation import DataError
-from recipes.speech.alphabet import normalised
+from recipes.speech.alphabet import SPACE, Alphabet, normalised
 from recipes.speech.data import PARTS, Corpus
-from recipes.speech.decode import Decoder, tuned
+from recipes.speech.decode import LETTERS, WORDS, Decoder, tuned
 from recipes.speech.model import Recogniser
 from recipes.speech.ngram import NGram, estimate
 from recipes.speech.report import heard
 from recipes.speech.transcriber import Transcriber
 
-ORDER = 4  # words
+ORDERS = {WORDS: 4, LETTERS: 6}  # KenLM as it is shipped goes up to 6
 
 
-def of_corpus(corpus: Corpus, text: str | Path | None = None, order: int = ORDER) -> NGram:
+def unit_of(corpus: Corpus) -> str:
+    """Letters, where most words of the validation part are not in the training part."""
+    known, held = ({word for text in corpus.part(part)["transcript"] for word in text.split()}
+                   for part in ("train", "validation"))  # fmt: skip
+    return LETTERS if len(held - known) > len(held & known) else WORDS
+
+
+def of_corpus(corpus: Corpus, text: str | Path | None = None, unit: str = WORDS) -> NGram:
     """n-grams of the training transcripts, and of the lines of a text file if one is given.
 
     A path that ends with .arpa is a finished model and is read as it is.
+
+    Args:
+        unit: what is counted, "words" or "letters".
 
     Raises:
         DataError: the file cannot be read, or holds no word that the alphabet can write.
@@ -34,8 +45,16 @@ def of_corpus(corpus: Corpus, text: str | Path | None = None, order: int = ORDER
         if not Path(text).expanduser().is_file():
             raise DataError(f"TEXT={str(text)!r} does not exist.")
         return NGram.read(Path(text).expanduser())
-    sentences = [line.split() for line in corpus.part("train")["transcript"]]
-    return estimate(sentences + (lines_of(text, corpus) if text else []), order)
+    lines = corpus.part("train")["transcript"].tolist()
+    lines += [SPACE.join(words) for words in (lines_of(text, corpus) if text else [])]
+    return estimate([units(line, corpus.alphabet, unit) for line in lines], ORDERS[unit])
+
+
+def units(line: str, alphabet: Alphabet, unit: str) -> list[str]:
+    """Words or letters of a normalised line, as a model writes them."""
+    if unit == WORDS:
+        return line.split()
+    return [alphabet.names[number - 1] for number in alphabet.encode(line)]
 
 
 def lines_of(path: str | Path, corpus: Corpus) -> list[list[str]]:
@@ -52,22 +71,25 @@ def lines_of(path: str | Path, corpus: Corpus) -> list[list[str]]:
     return found
 
 
-def joined(model: Recogniser, corpus: Corpus, language: NGram) -> tuple[Transcriber, list[dict]]:
+def joined(model: Recogniser, corpus: Corpus, language: NGram, unit: str = WORDS
+           ) -> tuple[Transcriber, list[dict]]:  # fmt: skip
     """A network with a language model, and the weights of both that were tried, see `tuned`.
 
     They are chosen on the validation part, greedily heard.
     """
     plain = Transcriber(model, corpus.alphabet, synthetic=corpus.synthetic)
-    search, tried = tuned(Decoder(corpus.alphabet, language), heard(corpus, plain, "validation"),
+    decoder = Decoder(corpus.alphabet, language, unit)
+    search, tried = tuned(decoder, heard(corpus, plain, "validation"),
                           corpus.part("validation")["transcript"].tolist())  # fmt: skip
-    return replace(plain, language=language, search=search), tried
+    return replace(plain, language=language, unit=unit, search=search), tried
 
 
-def facts(model: NGram, corpus: Corpus) -> pd.DataFrame:
-    """Perplexity by word and the share of unknown words, a row for each part of the corpus."""
+def facts(model: NGram, corpus: Corpus, unit: str = WORDS) -> pd.DataFrame:
+    """Perplexity by word or letter and the share of unknown ones, a row for each part."""
     rows = {}
     for part in PARTS:
         perplexity, unknown = model.perplexity(
-            [text.split() for text in corpus.part(part)["transcript"]])  # fmt: skip
-        rows[part] = {"perplexity": round(perplexity, 1), "unknown words": f"{unknown:.2%}"}
+            [units(text, corpus.alphabet, unit) for text in corpus.part(part)["transcript"]])
+        rows[part] = {f"perplexity by {unit.rstrip('s')}": round(perplexity, 1),
+                      f"unknown {unit}": f"{unknown:.2%}"}  # fmt: skip
     return pd.DataFrame.from_dict(rows, orient="index")

@@ -35,35 +35,44 @@ def alignment(samples: np.ndarray, logits: np.ndarray, alphabet: Alphabet, layer
     logits = logits[: int(SHOWN / FRAME)]
     energies = keras.ops.convert_to_numpy(layer(samples[None]))[0].T
     chances = softmax(logits, axis=1)
-    likely = [k for k in np.argsort(-chances.max(axis=0)) if k != BLANK][:12]
+    likely = [k for k in np.argsort(-chances.max(axis=0)) if k != BLANK]
     likely = [k for k in likely if chances[:, k].max() > 0.2] or likely[:1]
     likely.sort(key=lambda k: chances[:, k].argmax())
     figure, (above, below) = plt.subplots(2, 1, figsize=(11, 5.5), sharex=True,
                                           layout="constrained")  # fmt: skip
     seconds = energies.shape[1] * STEP
+    below.set_xlim(0, seconds)
     above.imshow(energies, aspect="auto", origin="lower", extent=(0, seconds, 0, layer.bands),
                  cmap="magma")  # fmt: skip
     above.set(title=title, ylabel="mel band")
     above.grid(False)
     times = (np.arange(len(chances)) + 0.5) * FRAME
     for k in likely:
-        name = alphabet.decode([k])
-        below.plot(times, chances[:, k], label="space" if name == SPACE else name)
-        place = int(chances[:, k].argmax())
-        below.annotate("␣" if name == SPACE else name, (times[place], chances[place, k]),
-                       ha="center", va="bottom")  # fmt: skip
-    below.plot(times, chances[:, BLANK], color="#bbbbbb", linestyle=":", label="blank")
-    below.set(xlabel="seconds", ylabel="probability", ylim=(0, 1.15))
+        below.plot(times, chances[:, k])
+    best = chances.argmax(axis=1)
+    for place in np.flatnonzero((best != BLANK) & (np.diff(best, prepend=BLANK) != 0)):
+        name = alphabet.decode([int(best[place])])
+        below.annotate("␣" if name == SPACE else name, (times[place], 1.02), ha="center",
+                       va="bottom", fontsize="large")  # fmt: skip
+    below.plot(times, chances[:, BLANK], color="#bbbbbb", linestyle=":")
+    below.set(xlabel="seconds (dotted: blank)", ylabel="probability", ylim=(0, 1.15))
     plt.close(figure)
     return figure
 
 
-def masked(frames: np.ndarray, masks: Masks, usual: np.ndarray, seed: int = 0) -> Figure:
-    """An utterance's frames as recorded, and twice with other parts cut out."""
+def learned(frames: Sequence[np.ndarray], masks: Masks, usual: np.ndarray, seed: int = 0
+            ) -> Figure:  # fmt: skip
+    """An utterance's frames as recorded, and its changed copies with parts cut out.
+
+    Args:
+        frames: float [t, bands] of the recording, and of copies of it.
+    """
     plots.use_style()
-    figure, axes = plt.subplots(1, 3, figsize=(12, 3), sharey=True, layout="constrained")
-    for place, axis in enumerate(axes):
-        shown = np.array(frames, np.float32)
+    figure, axes = plt.subplots(1, len(frames), figsize=(4 * len(frames), 3), sharey=True,
+                                squeeze=False, layout="constrained")  # fmt: skip
+    axes = axes[0]
+    for place, (axis, each) in enumerate(zip(axes, frames, strict=True)):
+        shown = np.array(each, np.float32)
         if place:
             masks.cut(shown, usual, np.random.default_rng((seed, place)))
         axis.imshow(shown.T, aspect="auto", origin="lower", cmap="magma",
@@ -88,6 +97,7 @@ def curve(curves: Mapping[str, Sequence[dict]], title: str, goal: float | None =
     axis.set(title=title, xlabel="minutes of training", ylabel="word error rate, %")
     axis.set_yscale("log")
     axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.yaxis.set_minor_formatter(lambda value, _: f"{value:g}")
     axis.legend()
     plt.close(figure)
     return figure
@@ -100,8 +110,8 @@ def picture(corpus: Corpus, found: Mapping[str, pd.DataFrame], samples: np.ndarr
     rates = ", ".join(f"{table['word errors'].sum() / table['words'].sum():.1%} {name}"
                       for name, table in found.items())  # fmt: skip
     spoken = "synthetic speech, " if corpus.synthetic else ""
-    figure = alignment(samples, logits, alphabet, layer,
-                       f"{corpus.name} ({spoken}word error rate {rates})")  # fmt: skip
+    title = f"{corpus.name} ({spoken}word error rate {rates})"
+    figure = alignment(samples, logits, alphabet, layer, title)
     return plots.picture(figure, output_dir)
 
 

@@ -4,7 +4,8 @@
 * `deepspeech`: A. Hannun et al., arXiv 1412.5567, section 2: three layers on a frame and its
   neighbours, one recurrent layer, one more layer;
 * `deepspeech2`: D. Amodei et al., arXiv 1512.02595, section 3: convolutions, recurrent layers with
-  normalisation between them, row convolution.
+  normalisation between them, row convolution;
+* `lstm`: nothing but recurrent layers on every frame of 10 ms, to compare with.
 
 The loss is connectionist temporal classification (A. Graves et al., ICML 2006, equations 5 to 16).
 While `fast` learns, what its middle layer would say counts too (J. Lee, S. Watanabe, "Intermediate
@@ -22,7 +23,7 @@ from recipes.speech.features import Cepstra, Standardised
 
 MIDDLE = 0.3  # share of the loss that is the middle layer's
 THINNED = 4  # frames of 10 ms for one of what a network says
-KINDS = ("fast", "deepspeech", "deepspeech2")
+KINDS = ("fast", "deepspeech", "deepspeech2", "lstm")
 
 
 def stack(kind: str, width: int, blocks: int, kernel: int, right: int, recurrent: str, both: bool,
@@ -38,6 +39,9 @@ def stack(kind: str, width: int, blocks: int, kernel: int, right: int, recurrent
         found += [layers.Each(width, dropout, next(seeds)) for _ in range(3)]
         return [*found, layers.Recurrent(width, recurrent, both),
                 layers.Each(width, dropout, next(seeds))]  # fmt: skip
+    if kind == "lstm":
+        found = [layers.Recurrent(width, recurrent, both) for _ in range(blocks)]
+        return [*found, layers.Context(0, 0, THINNED)]
     found = [layers.Thinned(width, 11, dropout, next(seeds)) for _ in range(2)]
     for _ in range(blocks):
         found += [layers.Evened(), layers.Recurrent(width, recurrent, both)]

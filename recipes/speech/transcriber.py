@@ -16,7 +16,7 @@ from common.validation import saved_state
 from recipes.speech import audio, prepare
 from recipes.speech.alphabet import Alphabet
 from recipes.speech.batches import rounded
-from recipes.speech.decode import Decoder, Hypothesis, Search, best_path
+from recipes.speech.decode import WORDS, Decoder, Hypothesis, Search, best_path
 from recipes.speech.features import LogMel
 from recipes.speech.model import Recogniser, spoken
 from recipes.speech.ngram import NGram
@@ -32,7 +32,8 @@ class Transcriber:
 
     Attributes:
         model: see `model.Recogniser`. alphabet: of its answers.
-        language: n-grams of words, or None. search: with the weights that were tuned.
+        language: n-grams, or None. unit: what it counts, "words" or "letters".
+        search: with the weights that were tuned.
         synthetic: whether it learned from synthetic speech.
         hot: words that are expected, with what is added to their log10 probability.
     """
@@ -40,6 +41,7 @@ class Transcriber:
     model: Recogniser = field(repr=False)
     alphabet: Alphabet
     language: NGram | None = field(default=None, repr=False)
+    unit: str = WORDS
     search: Search = Search()
     synthetic: bool = False
     hot: Mapping[str, float] = field(default_factory=dict)
@@ -58,7 +60,7 @@ class Transcriber:
         """
         if self.language is None and not self.hot:
             return lambda logits: [Hypothesis(best_path(logits, self.alphabet), 0.0, 1.0, [])]
-        return Decoder(self.alphabet, self.language, hot=self.hot).search(self.search)
+        return Decoder(self.alphabet, self.language, self.unit, hot=self.hot).search(self.search)
 
     def in_float32(self) -> Transcriber:
         """The same, computing in float32: the only precision that every exported form knows."""
@@ -140,7 +142,7 @@ class Transcriber:
                 self.language.write(aside / "language.arpa")
             state = {"format": FORMAT, "letters": self.alphabet.letters,
                      "search": self.search.model_dump(), "synthetic": self.synthetic,
-                     "has_language": self.language is not None}  # fmt: skip
+                     "has_language": self.language is not None, "unit": self.unit}  # fmt: skip
             text = json.dumps(state, ensure_ascii=False, indent=1)
             (aside / "transcriber.json").write_text(text, encoding="utf-8")
         return Path(folder)
@@ -162,4 +164,4 @@ class Transcriber:
             language = folder / "language.arpa"
         model = keras.saving.load_model(folder / "network.keras", compile=False)
         return cls(model, Alphabet(state["letters"]), NGram.read(language) if language else None,
-                   Search(**state["search"]), state["synthetic"])  # fmt: skip
+                   state["unit"], Search(**state["search"]), state["synthetic"])  # fmt: skip

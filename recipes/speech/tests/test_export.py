@@ -18,7 +18,8 @@ RECORD = {"data": {"name": "toy", "synthetic": True, "rows": 3, "licence": "none
                    "fingerprint": "0" * 64}, "metrics": [], "commit": None, "dirty": False,
           "versions": {}, "parameters": {}, "date": "today", "recipe": "speech"}  # fmt: skip
 KINDS = {"fast": dict(kernel=5, right=2), "deepspeech": dict(kind="deepspeech"),
-         "deepspeech2": dict(kind="deepspeech2", right=3, recurrent="gru")}  # fmt: skip
+         "deepspeech2": dict(kind="deepspeech2", right=3, recurrent="gru"),
+         "lstm": dict(kind="lstm")}  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=KINDS.values(), ids=KINDS)

@@ -12,6 +12,7 @@ STREAMING = {
     "deepspeech": dict(kind="deepspeech"),
     "deepspeech of cepstra": dict(kind="deepspeech", cepstra=6, recurrent="simple"),
     "deepspeech2": dict(kind="deepspeech2", right=3, recurrent="gru"),
+    "lstm": dict(kind="lstm"),
 }  # fmt: skip
 BOTH = {"deepspeech both": dict(kind="deepspeech", both=True),
         "deepspeech2 both": dict(kind="deepspeech2", both=True)}  # fmt: skip

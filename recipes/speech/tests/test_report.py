@@ -9,10 +9,12 @@ import pytest
 from common import results
 from common.validation import DataError
 from data_scripts import sample_speech
-from recipes.speech import config, data, examples, language, look, prepare, report
+from recipes.speech import config, data, examples, language, look, prepare, report, train
+from recipes.speech.alphabet import Alphabet
 from recipes.speech.audio import RATE
 from recipes.speech.batches import Masks
 from recipes.speech.ngram import estimate
+from recipes.speech.transcriber import Transcriber
 
 PARAMETERS = dict(
     DATA="sample", OUTPUT_DIR="x", SEED=0, EPOCHS=3, BATCH_SIZE=None, LIMIT=None, RESUME=True,
@@ -71,7 +73,9 @@ def test_pictures_and_players(corpus, untaught, written, tmp_path):
                           tmp_path)  # fmt: skip
     assert (tmp_path / "picture.png").stat().st_size > 10_000
     assert "word error rate" in figure.axes[0].get_title(loc="left") + figure.axes[0].get_title()
-    assert len(look.masked(np.zeros((80, 16)), Masks(), np.ones(16)).axes) == 3
+    frames = [np.zeros((80, 16)), np.zeros((90, 16))]
+    shown = [axis.images[0].get_array() for axis in look.learned(frames, Masks(), np.ones(16)).axes]
+    assert not shown[0].any() and shown[1].any()
     points = [{"minutes": k, "epoch": k, "wer": 1 / k, "cer": 0.1} for k in (1, 2)]
     axis = look.curve({"fast": points}, "a curve", goal=9).axes[0]
     assert axis.get_xlabel() == "minutes of training" and len(axis.lines) == 2
@@ -87,6 +91,7 @@ def test_the_language_model_is_of_the_training_part_and_a_text(corpus, tmp_path)
     (tmp_path / "more.txt").write_text("The quick brown Fox, 42 times!\n\n größe\n")
     more = language.of_corpus(corpus, tmp_path / "more.txt")
     assert {"quick", "brown", "fox"} <= more.vocabulary and "42" not in more.vocabulary
+    assert language.unit_of(corpus) == "words"
     facts = language.facts(model, corpus)
     assert facts.index.tolist() == list(data.PARTS)
     assert facts.loc["train", "unknown words"] == "0.00%"
@@ -96,6 +101,24 @@ def test_the_language_model_is_of_the_training_part_and_a_text(corpus, tmp_path)
     for name in ("none.txt", "nowhere.txt"):
         with pytest.raises(DataError, match=name):
             language.of_corpus(corpus, tmp_path / name)
+
+
+@pytest.mark.parametrize("letters", [" abcdefghijklmnopqrstuvwxyz", ""])
+def test_letters_are_counted_where_words_never_come_twice(corpus, untaught, letters, tmp_path):
+    texts = [f"{chr(97 + k % 26)}{chr(97 + k // 26)}x" for k in range(len(corpus))]
+    new = replace(corpus, rows=corpus.rows.assign(transcript=texts), alphabet=Alphabet(letters))
+    assert language.unit_of(new) == "letters"
+    model = language.of_corpus(new, unit="letters")
+    assert set(model.vocabulary) <= set(new.alphabet.names)
+    facts = language.facts(model, new, "letters")
+    assert 1 < facts.loc["test", "perplexity by letter"] < 60
+    network = train.network(train.Settings(width=16, blocks=1, kernel=5, right=2, bands=16),
+                            new.alphabet.size)  # fmt: skip
+    joined, tried = language.joined(network, new, model, "letters")
+    assert {each["beta"] for each in tried} == {0.0} and joined.unit == "letters"
+    sound = [prepare.samples_of(new.rows.iloc[0], RATE)]
+    loaded = Transcriber.load(joined.save(tmp_path / "saved"))
+    assert loaded.transcribe(sound)[0][0].text == joined.transcribe(sound)[0][0].text
 
 
 def test_broken_recordings_are_shown(corpus, tmp_path):

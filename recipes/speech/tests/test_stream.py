@@ -13,6 +13,7 @@ KINDS = {
     "fast": dict(kind="fast", kernel=5, right=2), "fast causal": dict(kind="fast", right=0),
     "deepspeech": dict(kind="deepspeech"),
     "deepspeech2": dict(kind="deepspeech2", right=3, recurrent="gru"),
+    "lstm": dict(kind="lstm"),
 }  # fmt: skip
 
 
