@@ -49,6 +49,7 @@ reproduce: install  ## every number of the result tables (hours; resumable)
 	$(RUN) -m recipes.transfer.reproduce_alexnet
 	$(RUN) -m recipes.retina.reproduce
 	$(RUN) -m recipes.skin.reproduce
+	$(RUN) -m recipes.speech.reproduce
 	$(RUN) -m ci.results_table
 
 benchmark: install  ## speed against named references
@@ -57,6 +58,7 @@ benchmark: install  ## speed against named references
 	$(RUN) -m ci.benchmarks.neural_style
 	$(RUN) -m ci.benchmarks.transfer
 	$(RUN) -m ci.benchmarks.medical
+	$(RUN) -m ci.benchmarks.speech
 
 lint: install  ## notebooks and code
 	$(RUN) -m ci.lint

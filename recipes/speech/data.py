@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ TO_HEAR = "ljspeech_24"  # a published set that is too small to learn from
 PARTS = ("train", "validation", "test")
 APART = {"validation": 0.1, "test": 0.15}  # of the speakers, of data without that part
 LEFT_OUT = "theo"  # of the Free Spoken Digits' speakers
+LONGEST = 60.0  # seconds of an utterance: a batch of one must fit into memory
 FRAME = 0.04  # seconds of a frame of what the network says, see `model`
 
 
@@ -212,6 +214,8 @@ def heard(rows: pd.DataFrame, report: Report, alphabet: Alphabet,
           log: Callable[[str], None] | None = None) -> pd.DataFrame:  # fmt: skip
     """Rows whose sound can be used, with "seconds" and "sha256"; every file is decoded once."""
 
+    digest = cache(sha256_of)  # one file may hold thousands of utterances
+
     def one(row) -> tuple[float, str, tuple[str, str] | None, list[str]]:
         path = Path(row.path)
         try:
@@ -224,7 +228,11 @@ def heard(rows: pd.DataFrame, report: Report, alphabet: Alphabet,
         if needed > sound.seconds / FRAME:
             said = f"lasts {sound.seconds:.2f} seconds, too few for {row.transcript[:40]!r}"
             return 0.0, "", ("too many letters", said), []
-        return sound.seconds, sha256_of(path), None, sound.notes
+        if sound.seconds > LONGEST:
+            said = (f"lasts {sound.seconds:.0f} seconds, more than {LONGEST:g}; cut it into "
+                    "sentences, each with its transcript")  # fmt: skip
+            return 0.0, "", ("too long", said), []
+        return sound.seconds, digest(path), None, sound.notes
 
     seen, began, said = [], time.perf_counter(), 0.0
     with ThreadPoolExecutor(os.cpu_count() or 2) as pool:  # decoding leaves Python's lock

@@ -14,6 +14,8 @@ Loss Regularization for CTC-based Speech Recognition", ICASSP 2021, equation 11)
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import keras
 import numpy as np
 from keras import ops
@@ -118,12 +120,18 @@ class Recogniser(keras.Model):
             return None
         return len(self.stack) - 1 - blocks // 2
 
-    def learn_scale(self, energies: np.ndarray) -> None:
-        """Standardise by these frames, float [any number, bands]."""
-        values = np.asarray(energies, np.float32)
-        if self.cepstra:
-            values = ops.convert_to_numpy(self.cepstra(values))
-        self.standardised.learn(values.mean(axis=0), values.std(axis=0))
+    def learn_scale(self, blocks: Iterable[np.ndarray]) -> None:
+        """Standardise by these frames, float [any number, bands] each."""
+        count, total, squares = 0, 0.0, 0.0
+        for block in blocks:
+            values = np.asarray(block, np.float32)
+            if self.cepstra:
+                values = ops.convert_to_numpy(self.cepstra(values))
+            count += len(values)
+            total = total + values.sum(axis=0, dtype=np.float64)
+            squares = squares + np.square(values, dtype=np.float64).sum(axis=0)
+        mean = total / count
+        self.standardised.learn(mean, np.sqrt(np.maximum(squares / count - mean**2, 0)))
 
     def seen(self, frames):
         """What the first layer is given."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -25,27 +26,29 @@ TOGETHER = 32  # recordings whose frames are computed at once
 
 @dataclass(frozen=True)
 class Heard:
-    """Frames of recordings, one after the other.
+    """Frames of recordings.
 
     Attributes:
         frames: float16 [sum of counts, bands], log energies, on disk.
-        begins: int64 [n + 1], where each recording begins, and the end of the last.
+        begins: int64 [n], where each recording begins. counts: int64 [n], its frames.
     """
 
     frames: np.ndarray = field(repr=False)
     begins: np.ndarray = field(repr=False)
+    counts: np.ndarray = field(repr=False)
 
     def __len__(self) -> int:
-        return len(self.begins) - 1
+        return len(self.begins)
 
     def __getitem__(self, place: int) -> np.ndarray:
         """Frames of one recording, float16 [count, bands]."""
-        return self.frames[self.begins[place] : self.begins[place + 1]]
+        begin = self.begins[place]
+        return self.frames[begin : begin + self.counts[place]]
 
-    @property
-    def counts(self) -> np.ndarray:
-        """How many frames each has, int64 [n]."""
-        return np.diff(self.begins)
+    def in_blocks(self, count: int = 100_000) -> Iterator[np.ndarray]:
+        """All frames, so many at once, float32 [count, bands]."""
+        for begin in range(0, len(self.frames), count):
+            yield np.asarray(self.frames[begin : begin + count], np.float32)
 
 
 def of_rows(rows: pd.DataFrame, layer: LogMel, steps: Sequence[Step] = (), copy: int = 0,
@@ -67,12 +70,12 @@ def of_rows(rows: pd.DataFrame, layer: LogMel, steps: Sequence[Step] = (), copy:
                          layer=[layer.rate, layer.bands, layer.lowest])  # fmt: skip
     folder = datasets.cache_folder() / "frames" / key
     if not folder.is_dir():
-        found = _computed(rows, layer, steps, (seed, copy), log)
         with files.whole_folder(folder) as aside:
-            np.save(aside / "frames.npy", np.concatenate(found))
-            np.save(aside / "begins.npy", np.cumsum([0, *map(len, found)]))
-    return Heard(np.load(folder / "frames.npy", mmap_mode="r", allow_pickle=False),
-                 np.load(folder / "begins.npy", allow_pickle=False))  # fmt: skip
+            places = _write(aside / "frames.f16", rows, layer, steps, (seed, copy), log)
+            np.save(aside / "places.npy", places)
+    begins, counts = np.load(folder / "places.npy", allow_pickle=False)
+    frames = np.memmap(folder / "frames.f16", np.float16, "r")
+    return Heard(frames.reshape(-1, layer.bands), begins, counts)
 
 
 def samples_of(row, rate: int, steps: Sequence[Step] = (), seed: tuple[int, ...] = (0,)
@@ -86,24 +89,33 @@ def samples_of(row, rate: int, steps: Sequence[Step] = (), seed: tuple[int, ...]
     return augment.changed(samples, rate, list(steps), random)
 
 
-def _computed(rows, layer, steps, seed, log) -> list[np.ndarray]:
+def _write(path: Path, rows, layer, steps, seed, log) -> np.ndarray:
+    """Write all frames, those of like length together; begins and counts int64 [2, n]."""
     order = np.argsort(rows["seconds"].to_numpy(), kind="stable")
-    ordered = list(rows.iloc[order].itertuples())
-    found: list[np.ndarray | None] = [None] * len(rows)
-    began, said = time.perf_counter(), 0.0
-    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-        read = pool.map(lambda row: samples_of(row, layer.rate, steps, seed), ordered)
-        for begin in range(0, len(ordered), TOGETHER):
-            places = order[begin : begin + TOGETHER]
-            samples = [next(read) for _ in places]
-            for place, frames in zip(places, frames_of(samples, layer), strict=True):
-                found[place] = frames.astype(np.float16)  # half the disk, and enough to learn from
-            spent, done = time.perf_counter() - began, begin + len(places)
-            if log and spent - said > 10 and done < len(ordered):
+    blocks = [order[begin : begin + TOGETHER] for begin in range(0, len(order), TOGETHER)]
+    places, end = np.zeros((2, len(rows)), np.int64), 0
+    began, said, done = time.perf_counter(), 0.0, 0
+    with ThreadPoolExecutor(os.cpu_count() or 2) as pool, path.open("wb") as target:
+
+        def begun(block):
+            return [pool.submit(samples_of, row, layer.rate, steps, seed)
+                    for row in rows.iloc[block].itertuples()]  # fmt: skip
+
+        # One block is read while another is looked at; no more of a large corpus is in memory.
+        waiting = begun(blocks[0]) if blocks else []
+        for block, following in zip(blocks, [*blocks[1:], order[:0]], strict=True):
+            samples, waiting = [each.result() for each in waiting], begun(following)
+            for place, frames in zip(block, frames_of(samples, layer), strict=True):
+                # Half the disk, and enough to learn from.
+                target.write(np.ascontiguousarray(frames, np.float16).tobytes())
+                places[:, place] = end, len(frames)
+                end += len(frames)
+            spent, done = time.perf_counter() - began, done + len(block)
+            if log and spent - said > 10 and done < len(order):
                 said = spent
-                log(f"{done:,} of {len(ordered):,} recordings, "
-                    f"{duration(spent / done * (len(ordered) - done))} left")
-    return found
+                log(f"{done:,} of {len(order):,} recordings, "
+                    f"{duration(spent / done * (len(order) - done))} left")
+    return places
 
 
 def frames_of(samples: Sequence[np.ndarray], layer: LogMel) -> list[np.ndarray]:

@@ -66,6 +66,17 @@ def training(corpus: Corpus, taught: Taught, seeds: list[int], prefix: str = "")
              "seeds": seeds}]  # fmt: skip
 
 
+def skipped(corpus: Corpus, taught: Taught) -> str:
+    """Which utterances were too fast for their letters, when changed, and how often; in words."""
+    rows = corpus.part("train")
+    named = [f"{Path(rows['path'].iloc[place]).name} ({count} of {taught.history.epochs} epochs)"
+             for place, count in sorted(taught.skipped.items(), key=lambda each: -each[1])]
+    if not named:
+        return "No utterance had more letters than frames."
+    more = f" and {len(named) - 5} more" if len(named) > 5 else ""
+    return f"Skipped, for they had more letters than frames: {', '.join(named[:5])}{more}."
+
+
 def learning_curve(corpus: Corpus, taught: Taught, network: str, seeds: list[int]) -> list[dict]:
     """Records of the validation part's word errors after at most so many minutes."""
     made, words = [], int(corpus.part("validation")["transcript"].str.split().str.len().sum())

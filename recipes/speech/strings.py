@@ -17,7 +17,7 @@ from common import datasets, files
 from common.validation import DataError
 from recipes.speech import audio
 
-FEWEST, MOST = 3, 7  # digits
+FEWEST, MOST = 3, 7  # digits; the last string of a speaker takes what is left, up to 9
 PAUSE = (0.05, 0.3)  # seconds between two, and before and after
 PASSES = {"train": 3, "validation": 1, "test": 1}  # how often every recording is used
 RATE = 8_000  # of the set

@@ -91,15 +91,16 @@ def teach(corpus: Corpus, settings: Settings, output_dir: str | Path | None = No
     layer = LogMel(bands=settings.bands)
     rows, held = corpus.part("train"), corpus.part("validation")
     copies, stages = changed(rows, layer, settings, log)
-    plain = np.asarray(prepare.of_rows(rows, layer, log=log).frames, np.float32)
+    plain = prepare.of_rows(rows, layer, log=log)
+    usual = mean_of(plain)
     letters = letters_of(rows["transcript"], corpus.alphabet)
     masks = Masks.of(augment.parsed(settings.steps))
-    batches = Batches(copies, letters, plain.mean(axis=0), settings.seconds, masks, settings.epochs,
+    batches = Batches(copies, letters, usual, settings.seconds, masks, settings.epochs,
                       settings.seed, stages)  # fmt: skip
     judged = Batches([prepare.of_rows(held, layer, log=log)],
-                     letters_of(held["transcript"], corpus.alphabet), plain[0], settings.seconds)
+                     letters_of(held["transcript"], corpus.alphabet), usual, settings.seconds)
     model = network(settings, corpus.alphabet.size)
-    model.learn_scale(plain)
+    model.learn_scale(plain.in_blocks())
     if start is not None:
         transfer(start, model, anew)
     compiled(model, settings, settings.epochs * len(batches.planned(0)))
@@ -113,6 +114,12 @@ def teach(corpus: Corpus, settings: Settings, output_dir: str | Path | None = No
                   "anew": anew if start is not None else None},
     )  # fmt: skip
     return Taught(model, layer, corpus.alphabet, history, curve.timed(history), batches.skipped)
+
+
+def mean_of(heard: prepare.Heard) -> np.ndarray:
+    """Of each band, float32 [bands]."""
+    total = sum(block.sum(axis=0, dtype=np.float64) for block in heard.in_blocks())
+    return (total / len(heard.frames)).astype(np.float32)
 
 
 def changed(rows, layer: LogMel, settings: Settings, log: Callable[[str], None] | None = None

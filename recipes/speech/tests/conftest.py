@@ -19,6 +19,6 @@ def untaught():
     """A transcriber that writes nonsense, always the same."""
     keras.utils.set_random_seed(1)  # of the first weights, whichever test asks first
     model = Recogniser(1 + len(LETTERS), bands=16, width=16, blocks=2, kernel=5, right=2, seed=1)
-    model.learn_scale(np.random.default_rng(0).normal(-6, 3, size=(50, 16)))
+    model.learn_scale([np.random.default_rng(0).normal(-6, 3, size=(50, 16))])
     language = estimate([["go", "on"], ["stop"], ["a", "dog"], ["yes"], ["no"]], 2)
     return Transcriber(model, Alphabet(LETTERS), language, synthetic=True)

@@ -51,6 +51,7 @@ def test_good_ones_stay_with_speakers_apart(folder):
 
 @pytest.mark.parametrize(("make", "transcript", "said"), [
     (lambda path: say(path), "", "no word"), (lambda path: say(path), "room 42", "has '42'"),
+    (lambda path: say(path, 61), "one", "lasts 61 seconds, more than 60"),
     (lambda path: say(path, 0.2), "one two three four", "too few for 'one two three four'"),
     (lambda path: path.touch(), "one", "is empty (0 bytes)"),
     (lambda path: path.write_text("no sound"), "one", "cannot be read as sound"),

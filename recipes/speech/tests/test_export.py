@@ -25,7 +25,7 @@ KINDS = {"fast": dict(kernel=5, right=2), "deepspeech": dict(kind="deepspeech"),
 @pytest.fixture(scope="module", params=KINDS.values(), ids=KINDS)
 def product(request):
     model = Recogniser(28, bands=16, width=16, blocks=2, **request.param)
-    model.learn_scale(np.random.default_rng(0).normal(-6, 3, size=(50, 16)))
+    model.learn_scale([np.random.default_rng(0).normal(-6, 3, size=(50, 16))])
     return Transcriber(model, Alphabet(" abcdefghijklmnopqrstuvwxyz"))
 
 
@@ -48,7 +48,7 @@ def test_mixed_precision_is_exported_in_float32(tmp_path):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         model = Recogniser(28, bands=16, width=16, blocks=1, kernel=5, right=2)
-        model.learn_scale(np.random.default_rng(0).normal(-6, 3, size=(50, 16)))
+        model.learn_scale([np.random.default_rng(0).normal(-6, 3, size=(50, 16))])
         mixed = Transcriber(model, Alphabet(" abcdefghijklmnopqrstuvwxyz"))
         found = export.forms(mixed, sound(1.0), tmp_path)
         assert keras.config.dtype_policy().name == "mixed_bfloat16"
@@ -63,7 +63,7 @@ def test_mixed_precision_is_exported_in_float32(tmp_path):
 
 def test_bytes_become_letters_in_a_saved_model(tmp_path):
     model = Recogniser(257, bands=16, width=16, blocks=1, kernel=5, right=2)
-    model.learn_scale(np.random.default_rng(0).normal(-6, 3, size=(50, 16)))
+    model.learn_scale([np.random.default_rng(0).normal(-6, 3, size=(50, 16))])
     product = Transcriber(model, Alphabet())
     kernel = np.zeros(model.answers.kernel.shape, np.float32)
     bias = np.zeros(257, np.float32)

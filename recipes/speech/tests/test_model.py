@@ -21,7 +21,7 @@ BOTH = {"deepspeech both": dict(kind="deepspeech", both=True),
 def network(**options):
     keras.utils.set_random_seed(3)
     model = Recogniser(**SMALL, **options)
-    model.learn_scale(np.random.default_rng(1).normal(0.5, 2, size=(100, 10)))
+    model.learn_scale([np.random.default_rng(1).normal(0.5, 2, size=(100, 10))])
     return model
 
 

@@ -1,12 +1,15 @@
 """Records, tables, pictures and texts of a run, on a corpus that is spoken in a moment."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from common import results
+from common.history import History
 from common.validation import DataError
 from data_scripts import sample_speech
 from recipes.speech import config, data, examples, language, look, prepare, report, train
@@ -53,6 +56,35 @@ def test_both_ways_of_reading_are_measured(corpus, written):
     assert "12 recordings (" in report.verdict(unknown, found)
     same = replace(corpus, rows=corpus.rows.assign(speaker="ann"))
     assert "12 recordings (" in report.verdict(same, found)
+
+
+def test_curves_are_recorded_and_read_again(corpus, tmp_path):
+    points = [{"minutes": 0.5 * k, "epoch": k, "wer": 1 / k, "cer": 0.1} for k in range(1, 9)]
+    taught = train.Taught(None, None, corpus.alphabet, History(seconds=[30.0] * 8), points, {2: 8})
+    measured = report.learning_curve(corpus, taught, "fast", [0])
+    assert [each["variant"] for each in measured] == [f"fast after {k} min" for k in (1, 2, 5)]
+    assert [each["value"] for each in measured] == [1 / 2, 1 / 4, 1 / 8]
+    assert report.training(corpus, taught, [0])[0]["value"] == 4
+    (tmp_path / "speech.json").write_text(json.dumps(measured))
+    found = report.recorded_curves(corpus.name, tmp_path / "speech.json")
+    assert [each["minutes"] for each in found["fast, recorded"]] == [1, 2, 5]
+    assert report.recorded_curves("another", tmp_path / "speech.json") == {}
+    assert report.recorded_curves(corpus.name, tmp_path / "none.json") == {}
+    name = Path(corpus.part("train")["path"].iloc[2]).name
+    assert f"{name} (8 of 8 epochs)" in report.skipped(corpus, taught)
+    assert report.skipped(corpus, replace(taught, skipped={})).startswith("No utterance")
+
+
+def test_strangers_are_heard_as_a_whole(corpus, untaught, tmp_path):
+    examples.broken(tmp_path / "others", corpus)
+    found = report.Strangers.heard_by(untaught, tmp_path / "others", log=None)
+    assert set(found.corpus.rows["split"]) == {"test"} and len(found.table) == examples.GOOD + 1
+    assert {each["data"] for each in found.measure([0])} == {"others"}
+    assert "of others, of which it learned nothing" in found.verdict and 0 < found.known < 1
+    none = report.Strangers.heard_by(untaught, None)
+    assert none.measure([0]) == [] and none.table.empty and "none" in none.verdict
+    with pytest.raises(DataError, match="STRANGERS='nowhere'"):
+        report.Strangers.heard_by(untaught, "nowhere")
 
 
 def test_errors_lie_somewhere(written):

@@ -21,7 +21,7 @@ KINDS = {
 def made(request):
     layer = LogMel(16_000, 10)
     model = Recogniser(ALPHABET.size, bands=10, width=12, blocks=2, **request.param)
-    model.learn_scale(np.random.default_rng(0).normal(-6, 3, size=(50, 10)))
+    model.learn_scale([np.random.default_rng(0).normal(-6, 3, size=(50, 10))])
     return model, layer, Step.of(model, layer, 16)
 
 

@@ -24,7 +24,7 @@ def corpus(tmp_path_factory, own_cache):
 
 def heard(*counts, bands=4, seed=0):
     frames = np.random.default_rng(seed).normal(size=(sum(counts), bands)).astype(np.float16)
-    return Heard(frames, np.cumsum([0, *counts]))
+    return Heard(frames, np.cumsum([0, *counts])[:-1], np.array(counts))
 
 
 def test_every_utterance_comes_once_an_epoch_each_copy_in_its_turn():
