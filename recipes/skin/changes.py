@@ -10,7 +10,7 @@ from common.vision.taps import TURNS
 # Natural logarithms of factors but for MOVE (a share of the side) and LIGHT (levels of 255).
 ZOOM, SQUEEZE, CONTRAST, TINT = 0.2, 0.08, 0.15, 0.04
 MOVE, LIGHT = 0.06, 20
-COPIES = 8  # at most: their maps are held in memory
+COPIES = 16  # at most: their maps are kept on disk, a megabyte for some six of them
 
 
 def turned(pictures: np.ndarray, views: int) -> np.ndarray:

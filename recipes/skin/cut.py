@@ -7,6 +7,7 @@ through the upper part alone. The price: the views are drawn once, and not anew 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,19 +28,42 @@ class Seen:
     """What the lower part made of photographs.
 
     Attributes:
-        maps: float16 [n, views, height, width, d], at the cut.
+        blocks: float16 [some, views, height, width, d] each, maps at the cut, on disk or in memory.
         below: float32 [n, views, d0], features of the layers up to the cut.
+        places: int [n, 2], of each photograph the number of its block and its place there.
     """
 
-    maps: np.ndarray
+    blocks: tuple[np.ndarray, ...]
     below: np.ndarray
+    places: np.ndarray
+
+    @classmethod
+    def joined(cls, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> Seen:
+        """Of maps [some, views, height, width, d] and features [some, views, d0], in order."""
+        maps, below = zip(*parts, strict=True)
+        places = [(block, place) for block, each in enumerate(maps) for place in range(len(each))]
+        return cls(maps, np.concatenate(below), np.array(places, int).reshape(-1, 2))
 
     def __len__(self) -> int:
         return len(self.below)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[n, views, height, width, d] of the maps of all."""
+        return len(self), *self.blocks[0].shape[1:]
+
     def of(self, rows: np.ndarray) -> Seen:
-        """Of some photographs."""
-        return Seen(self.maps[rows], self.below[rows])
+        """Of some photographs; no maps are copied."""
+        return Seen(self.blocks, self.below[rows], self.places[rows])
+
+    def maps(self, rows: np.ndarray, views) -> np.ndarray:
+        """Maps float32 [n, height, width, d] of some photographs, a view of each, or one for all.
+        """
+        found = np.empty((len(rows), *self.shape[2:]), np.float32)
+        for where, row, view in zip(found, rows, np.broadcast_to(views, len(rows)), strict=True):
+            block, place = self.places[row]
+            where[...] = self.blocks[block][place, view]
+        return found
 
 
 @dataclass(frozen=True)
@@ -112,17 +136,17 @@ class Cut:
             found = map(keras.ops.convert_to_numpy, self.lower.predict_on_batch(block))
             for where, each in zip(flat_kept, found, strict=True):
                 where[begin : begin + len(rows)] = each[: len(rows)]
-        return Seen(maps, below)
+        return Seen.joined([(maps, below)])
 
     def features(self, seen: Seen, batch: int = 64) -> np.ndarray:
         """Features float32 [n, d] of all layers, the mean of the views."""
         total = seen.below.mean(axis=1)
         above = np.zeros((len(seen), self.upper.output_shape[-1]), np.float32)
-        for view in range(seen.maps.shape[1]):
+        for view in range(seen.shape[1]):
             for begin in range(0, len(seen), batch):
-                rows = slice(begin, begin + batch)
-                given = np.zeros((batch, *seen.maps.shape[2:]), np.float32)
-                given[: len(seen.maps[rows])] = seen.maps[rows, view]
+                rows = np.arange(begin, min(begin + batch, len(seen)))
+                given = np.zeros((batch, *seen.shape[2:]), np.float32)  # one shape, one program
+                given[: len(rows)] = seen.maps(rows, view)
                 found = keras.ops.convert_to_numpy(self.upper.predict_on_batch(given))
-                above[rows] += found[: len(above[rows])] / seen.maps.shape[1]
+                above[rows] += found[: len(rows)] / seen.shape[1]
         return np.concatenate([total, above], axis=1)

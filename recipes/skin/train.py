@@ -124,7 +124,7 @@ def teach(cut: Cut, seen: Seen, labels: np.ndarray, held: Seen, held_labels: np.
         epochs=epochs, output_dir=output_dir, resume=resume, monitor="val_loss", seed=seed, log=log,
         settings={"rates": (RATE, HEAD_RATE), "seed": seed, "key": cut.taps.backbone.key,
                   "batch_size": batch_size, "constancy": cut.constancy, "epochs": epochs,
-                  "maps": seen.maps.shape,
+                  "maps": seen.shape,
                   "labels": hashlib.sha256(labels.astype(np.int64).tobytes()).hexdigest()},
     )  # fmt: skip
     return Taught(model, history, softened, cut)
@@ -152,7 +152,7 @@ def _frozen_norms(cut: Cut) -> None:
 
 
 def _given(seen: Seen, rows: np.ndarray, views) -> dict[str, np.ndarray]:
-    return {"maps": seen.maps[rows, views].astype(np.float32), "below": seen.below[rows, views]}
+    return {"maps": seen.maps(rows, views), "below": seen.below[rows, views]}
 
 
 class _Epoch(keras.utils.PyDataset):

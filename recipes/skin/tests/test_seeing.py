@@ -18,7 +18,13 @@ def test_it_is_what_the_lower_part_makes(rows, monkeypatch):
     said = []
     found = seeing.of_files(fresh(), rows["path"], rows["sha256"], log=said.append)
     direct = fresh().see(turned(prepare.prepared(rows["path"].tolist(), SIZE), 2))
-    np.testing.assert_allclose(found.maps, direct.maps, atol=1e-2)
+    every = np.arange(len(found))
+    for view in range(2):
+        np.testing.assert_allclose(found.maps(every, view), direct.maps(every, view), atol=1e-2)
+    some = found.of(np.array([17, 3]))  # of the third block and the first
+    np.testing.assert_array_equal(some.maps(np.array([1, 0]), np.array([0, 1])),
+                                  [found.maps([3], 0)[0], found.maps([17], 1)[0]])
+    assert isinstance(found.blocks[0], np.memmap)
     np.testing.assert_allclose(found.below, direct.below, rtol=1e-4, atol=1e-4)
     assert "20 computed" in said[-1]
 
@@ -39,7 +45,7 @@ def test_a_stopped_run_goes_on_after_the_last_block(rows, monkeypatch):
     first = seeing.of_files(fresh(), rows["path"], rows["sha256"], log=None)
     assert asked == [7, 7, 7, 6]
     again = seeing.of_files(fresh(), rows["path"], rows["sha256"], log=None)
-    assert len(asked) == 4 and np.array_equal(again.maps, first.maps)
+    assert len(asked) == 4 and np.array_equal(again.maps(range(20), 0), first.maps(range(20), 0))
 
 
 def test_another_light_is_seen_anew(rows):
@@ -53,4 +59,4 @@ def test_a_full_disk_is_no_failure(rows, monkeypatch):
     said = []
     other = fresh(constancy="none")
     found = seeing.of_files(other, rows["path"], rows["sha256"][::-1], log=said.append)
-    assert len(found) == 20 and "not kept" in said[-1]
+    assert len(found) == 20 and "held in memory" in said[-1]
