@@ -86,6 +86,11 @@ def read_table(path: Path, report: Report) -> Table:
     return table
 
 
+def read_lines(path: Path, report: Report) -> list[str]:
+    """Lines of a text without their ends, of whatever encoding; raises as `read_table`."""
+    return [line.rstrip("\r\n") for line in _decode(path, _bytes_of(path), report)]
+
+
 def _bytes_of(path: Path) -> bytes:
     if path.is_dir():
         inside = sorted(p.name for p in path.iterdir() if p.suffix in {".csv", ".tsv", ".jsonl"})

@@ -4,7 +4,7 @@ Nobody spoke. Each voice is one of a synthesizer's, at a pitch and a pace of its
 part only; every third recording is in a room, every third in noise.
 
     <part>/<speaker>/<number>.flac   16 kHz, 16 bits, train, validation and test
-    <part>.csv                       wav_filename,wav_filesize,transcript,speaker,kind,snr,room
+    <part>.csv                       wav_filename,wav_filesize,transcript,speaker,snr,room
 
     python -m data_scripts.sample_speech folder --train 900 --test 120 --seed 0
 """

@@ -3,8 +3,9 @@
 Four comparisons, each alternating in one process, ratios taken within each repetition:
 
 * features: *plain* is librosa, one recording after the other; *ours* are batches of like length.
-* training: *plain* are two of Keras's LSTM layers on the frames of 10 ms, 16 recordings a step;
-  with the larger batches of *ours*, `fast`, also on frames of 20 and 40 ms (ours has 40 inside).
+* training: *plain* are two of Keras's LSTM layers on the frames of 10 ms, half as many recordings a
+  step; with the larger batches of *ours*, `fast`, also on frames of 20 and 40 ms (ours has 40
+  inside).
   All have about the same number of weights, and the same loss and optimizer.
 * beam search over letters: *plain* is `tf.nn.ctc_beam_search_decoder`, *ours* flashlight-text's by
   `decode.Decoder` with the same beam: on noise, where all letters are tried at every frame, and on

@@ -47,6 +47,18 @@ def volume(samples: np.ndarray, rate: int, decibel: float) -> np.ndarray:
     return np.clip(samples * 10 ** (decibel / 20), -1, 1).astype(np.float32)
 
 
+def tilt(samples: np.ndarray, rate: int, decibel: float) -> np.ndarray:
+    """Brighter by so many decibels an octave (darker below 0), as loud as before.
+
+    Microphones and telephones differ so, and voices too.
+    """
+    frequency = np.maximum(np.fft.rfftfreq(len(samples), 1 / rate), 100.0) / 1000
+    spectrum = np.fft.rfft(samples) * 10 ** (decibel / 20 * np.log2(frequency))
+    found = np.fft.irfft(spectrum, len(samples))
+    scale = np.sqrt(np.mean(np.square(samples, dtype=np.float64)) / max(np.mean(found**2), 1e-12))
+    return np.clip(scale * found, -1, 1).astype(np.float32)
+
+
 def codec(samples: np.ndarray, rate: int, name: str) -> np.ndarray:
     """Through one of `CODECS` and back."""
     own, kind, subtype = CODECS[name]
@@ -69,6 +81,7 @@ def _of_length(samples: np.ndarray, count: int) -> np.ndarray:
 STEPS: dict[str, tuple[Callable, float, float]] = {
     "speed": (speed, 0.5, 2.0), "tempo": (tempo, 0.5, 2.0), "pitch": (pitch, -12, 12),
     "room": (room, 0.05, 3.0), "noise": (noise, -10, 60), "volume": (volume, -60, 60),
+    "tilt": (tilt, -12, 12),
 }  # fmt: skip
 DRAWS = ("room", "noise")
 # Of frames, cut out while training, see `batches.Masks`: bands, and seconds.
@@ -95,6 +108,10 @@ class Step:
     def limits(self) -> tuple[float, float]:
         """Of its measure."""
         return self.least, self.most
+
+    def begin(self, epochs: int) -> int:
+        """With which epoch of so many it begins, the first is 0; it is in the last at least."""
+        return min(round(self.after * epochs), epochs - 1)
 
     def apply(self, samples: np.ndarray, rate: int, random: np.random.Generator) -> np.ndarray:
         """Changed, or as it is."""

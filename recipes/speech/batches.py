@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from recipes.speech.alphabet import Alphabet, needed
-from recipes.speech.augment import Step
+from recipes.speech.augment import MASKS, Step
 from recipes.speech.model import THINNED
 from recipes.speech.prepare import Heard
 
@@ -26,47 +26,48 @@ class Masks:
     """What is cut out of an utterance's frames.
 
     Attributes:
-        bands, times: the least and the most of one mask, in bands and in seconds, and for which
-            utterances; None none.
-        band_masks: how many of those. time_masks: how many of these for every second.
+        steps: of `augment.MASKS`, the least and the most of one mask, in bands or in seconds, and
+            for which utterances.
+        band_masks: how many of bands. time_masks: how many of times for every second.
         share: most of an utterance that masks of time may take.
     """
 
-    bands: Step | None = Step("bands", 0, 16)
-    times: Step | None = Step("times", 0, 0.3)
+    steps: tuple[Step, ...] = (Step("bands", 0, 16), Step("times", 0, 0.3))
     band_masks: int = 2
     time_masks: float = 1.0
     share: float = 0.3
 
     @classmethod
     def of(cls, steps: Sequence[Step]) -> Masks:
-        """Those that a line of changes asks for, see `augment.parsed`; of two alike the last."""
-        found = {step.name: step for step in steps}
-        return cls(found.get("bands"), found.get("times"))
+        """Those that a line of changes asks for, see `augment.parsed`."""
+        return cls(tuple(step for step in steps if step.name in MASKS))
 
-    def at(self, progress: float) -> Masks:
-        """Those that are cut out when so much of the training is done, from 0 to 1."""
-        kept = [step for step in (self.bands, self.times) if step and step.after <= progress]
-        return replace(Masks.of(kept), band_masks=self.band_masks, time_masks=self.time_masks,
-                       share=self.share)  # fmt: skip
+    def at(self, epoch: int, epochs: int) -> Masks:
+        """Those that are cut out in an epoch, from 0, of so many."""
+        kept = tuple(step for step in self.steps if step.begin(epochs) <= epoch)
+        return replace(self, steps=kept)
 
     def cut(self, frames: np.ndarray, usual: np.ndarray, random: np.random.Generator) -> None:
         """Put the usual value of each band [d] where something is cut out, in frames [t, d]."""
         count, bands = frames.shape
-        if self.bands and random.random() < self.bands.chance:
-            for _ in range(self.band_masks):
-                least, most = (min(int(each), bands - 1) for each in self.bands.limits)
-                width = random.integers(least, most + 1)
-                first = random.integers(0, bands - width + 1)
-                frames[:, first : first + width] = usual[first : first + width]
         left = int(self.share * count)
-        if self.times and random.random() < self.times.chance:
-            for _ in range(random.poisson(self.time_masks * count / 100)):
-                least, most = (min(int(each * 100), left) for each in self.times.limits)
-                width = random.integers(least, most + 1)
-                first = random.integers(0, count - width + 1)
-                frames[first : first + width] = usual
-                left -= width
+        for step in self.steps:
+            if random.random() >= step.chance:
+                continue
+            is_bands = step.name == "bands"
+            times = self.band_masks if is_bands else random.poisson(self.time_masks * count / 100)
+            for _ in range(times):
+                if is_bands:
+                    least, most = (min(int(each), bands - 1) for each in step.limits)
+                    width = random.integers(least, most + 1)
+                    first = random.integers(0, bands - width + 1)
+                    frames[:, first : first + width] = usual[first : first + width]
+                else:
+                    least, most = (min(int(each * 100), left) for each in step.limits)
+                    width = random.integers(least, most + 1)
+                    first = random.integers(0, count - width + 1)
+                    frames[first : first + width] = usual
+                    left -= width
 
 
 @dataclass
@@ -82,7 +83,6 @@ class Batches:
         usual: of each band, what stands where something is cut out, float [bands].
         seconds: of sound that a batch has at most, silence that fills it up among it.
         masks: cut out while training; None nothing. epochs: of the whole training.
-        skipped: utterances by number that had more letters than frames in some `epoch`, how often.
     """
 
     copies: Sequence[Heard]
@@ -93,7 +93,6 @@ class Batches:
     epochs: int = 1
     seed: int = 0
     stages: Sequence[tuple[int, int]] = ((0, 0),)
-    skipped: dict[int, int] = field(default_factory=dict)
 
     def planned(self, epoch: int) -> list[list[tuple[int, int]]]:
         """Batches of (utterance, copy), in the order of the epoch."""
@@ -131,6 +130,20 @@ class Batches:
         """Numbers of the utterances that have more letters than frames."""
         return np.flatnonzero(self._needed > -(-counts // THINNED))
 
+    def skipped(self, epochs: int) -> dict[int, int]:
+        """Utterances by number that had more letters than frames, and in how many epochs."""
+        found: dict[int, int] = {}
+        for epoch in range(epochs):
+            for place in self._too_short(self._chosen(epoch)[1]).tolist():
+                found[place] = found.get(place, 0) + 1
+        return found
+
+    def steps(self) -> int:
+        """How many batches all epochs have, about."""
+        ends = [*(begin for begin, _ in self.stages[1:]), self.epochs]
+        return sum(len(self.planned(begin)) * (end - begin)
+                   for (begin, _), end in zip(self.stages, ends, strict=True))  # fmt: skip
+
     def made(self, planned: list[list[tuple[int, int]]], random: np.random.Generator,
              masks: Masks | None = None) -> Iterator[tuple[dict, np.ndarray]]:  # fmt: skip
         """({"frames": float32 [n, t, bands], "count": int32 [n]}, letters int32 [n, l])."""
@@ -148,10 +161,8 @@ class Batches:
     def epoch(self, number: int):
         """One epoch's data as Keras takes it: a tf.data.Dataset, or a generator elsewhere."""
         planned = self.planned(number)
-        for place in self._too_short(self._chosen(number)[1]).tolist():
-            self.skipped[place] = self.skipped.get(place, 0) + 1
         # Another stream of numbers than the one that the plan was drawn from.
-        masks = self.masks and self.masks.at(number / self.epochs)
+        masks = self.masks and self.masks.at(number, self.epochs)
         made = self.made(planned, np.random.default_rng((self.seed, number, 1)), masks)
         if keras.backend.backend() != "tensorflow":
             return _Counted(made, len(planned))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from common import parameters
+from common.validation import saved_state
 from recipes.speech import augment
 from recipes.speech.alphabet import BYTES, SPACE, normalised
+from recipes.speech.data import PUBLISHED, TO_HEAR
 from recipes.speech.layouts import GUESSES
 from recipes.speech.train import Settings
+from recipes.speech.transcriber import FORMAT
 
 
 class Speech(parameters.Parameters):
@@ -54,12 +58,28 @@ class Speech(parameters.Parameters):
                              + (f"; not {''.join(twice + other)!r}" if twice or other else ""))
         return letters
 
+    @field_validator("START", "TEXT", "STRANGERS")
+    @classmethod
+    def _there(cls, path: str | None, info: ValidationInfo) -> str | None:
+        known = (*PUBLISHED, TO_HEAR, "sample") if info.field_name == "STRANGERS" else ()
+        if path and path not in known and not Path(path).expanduser().exists():
+            raise ValueError(f"{path!r} does not exist" + (
+                f", and is none of {', '.join(known)}" if known else ""))
+        if path and info.field_name == "START":
+            try:
+                saved_state(Path(path).expanduser(), "transcriber", FORMAT)
+            except FileNotFoundError as error:
+                raise ValueError(str(error)) from None
+        return path
+
     @model_validator(mode="after")
     def _seen(self) -> Speech:
         kernel = Settings().kernel
         if self.NETWORK == "fast" and self.AHEAD >= kernel:
             raise ValueError(f"AHEAD={self.AHEAD} must be below {kernel}, the frames that a block "
                              "of 'fast' sees")  # fmt: skip
+        if self.STRANGERS and self.STRANGERS == self.DATA:
+            raise ValueError(f"STRANGERS={self.STRANGERS!r} must be other recordings than DATA")
         return self
 
     @property

@@ -215,19 +215,21 @@ def _share_of(word: str, begin: float, end: float, held) -> float:
 def tuned(decoder: Decoder, logits: Sequence[np.ndarray], transcripts: Sequence[str],
           search: Search = USUAL, alphas: Sequence[float] = (0.5, 1, 1.5, 2, 3, 4),
           betas: Sequence[float] = (-1, 0, 1, 2, 3)) -> tuple[Search, list[dict]]:  # fmt: skip
-    """The weights with the fewest word errors on utterances that were not learned from.
+    """The weights with the fewest errors on utterances that were not learned from.
 
     Returns:
-        The search with them, and {"alpha", "beta", "wer"} of every pair that was tried. Of pairs
-        with equal errors the one whose neighbours err least is taken: the grid is coarse.
+        The search with them, and {"alpha", "beta", "wer"} of every pair that was tried ("cer" with
+        a model of letters: where there are no words, one letter spoils a sentence). Of pairs with
+        equal errors the one whose neighbours err least is taken: the grid is coarse.
     """
+    name, errors = ("wer", jiwer.wer) if decoder.has_words else ("cer", jiwer.cer)
     grid = list(itertools.product(alphas, betas if decoder.has_words else (0.0,)))
     tried = []
     for alpha, beta in grid:
         read = decoder.search(search.model_copy(update={"alpha": alpha, "beta": beta}))
         said = [read(each)[0].text for each in logits]
-        tried.append({"alpha": alpha, "beta": beta, "wer": jiwer.wer(list(transcripts), said)})
-    table = np.array([each["wer"] for each in tried]).reshape(len(alphas), -1)
+        tried.append({"alpha": alpha, "beta": beta, name: errors(list(transcripts), said)})
+    table = np.array([each[name] for each in tried]).reshape(len(alphas), -1)
     around = np.pad(table, 1, mode="edge")
     rows, columns = table.shape
     smooth = np.mean([around[y : y + rows, x : x + columns] for y in range(3) for x in range(3)],

@@ -14,6 +14,7 @@ import numpy as np
 import soxr
 
 from common.validation import DataError
+from recipes.speech import audio, pieces
 from recipes.speech.audio import RATE
 from recipes.speech.stream import Stream
 from recipes.speech.transcriber import Transcriber
@@ -86,9 +87,11 @@ def page(transcriber: Transcriber):
         if not path:
             return ""
         try:
-            return transcriber.of_file(path)[0].text
+            samples = audio.read(path).samples
         except DataError as error:
             raise gradio.Error(str(error)) from None
+        found = [samples[begin:end] for begin, end in pieces.cut(samples, RATE)]
+        return " ".join(each[0].text for each in transcriber.transcribe(found))
 
     with gradio.Blocks(title="Speech recognition", analytics_enabled=False) as made:
         gradio.Markdown("# Speak, or give a recording\nThe text comes while you speak; at the end "
@@ -111,7 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """See the module; exit code 1 where the folder holds no transcriber."""
     parser = argparse.ArgumentParser(prog="python -m recipes.speech.demo")
     parser.add_argument("model", type=Path, help="folder 'transcriber' of a finished run")
-    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in")
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in; their "
+                        "browsers give no microphone without https")  # fmt: skip
     parser.add_argument("--port", type=int, default=7860)
     options = parser.parse_args(arguments)
     try:

@@ -18,6 +18,7 @@ from recipes.speech.audio import late_librosa
 
 WINDOW, STEP = 0.025, 0.010  # seconds
 FLOOR = 1e-6  # added to energies, for the logarithm: about what 16 bits cannot tell from silence
+LEAST = 0.1  # of the largest deviation of a band: one that changes less is not blown up to 1
 
 
 @lru_cache
@@ -122,9 +123,13 @@ class Standardised(keras.layers.Layer):
         self.deviation = self.add_weight(name="deviation", shape=shape[-1:], initializer="ones")
 
     def learn(self, mean: np.ndarray, deviation: np.ndarray) -> None:
-        """float [bands] each."""
+        """float [bands] each.
+
+        A band that hardly ever changes, such as those above what a telephone transmits, is not
+        blown up to the size of the others: that would be nothing but rounding.
+        """
         self.mean.assign(mean)
-        self.deviation.assign(np.maximum(deviation, 1e-3))
+        self.deviation.assign(np.maximum(deviation, max(LEAST * np.max(deviation), 1e-3)))
 
     def call(self, energies):
         return (ops.cast(energies, "float32") - self.mean) / self.deviation

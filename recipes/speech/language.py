@@ -20,13 +20,21 @@ from recipes.speech.ngram import NGram, estimate
 from recipes.speech.report import heard
 from recipes.speech.transcriber import Transcriber
 
+TUNED = 500  # utterances that the weights are chosen on, at most
 ORDERS = {WORDS: 4, LETTERS: 6}  # KenLM as it is shipped goes up to 6
 
 
-def unit_of(corpus: Corpus) -> str:
-    """Letters, where most words of the validation part are not in the training part."""
-    known, held = ({word for text in corpus.part(part)["transcript"] for word in text.split()}
+def unit_of(corpus: Corpus, text: str | Path | None = None) -> str:
+    """Letters, where most words of the validation part are in no text to count.
+
+    A finished model is of words, unless it has nothing but letters; raises as `of_corpus`.
+    """
+    if text and str(text).endswith(".arpa"):
+        vocabulary = of_corpus(corpus, text).vocabulary
+        return LETTERS if vocabulary <= set(corpus.alphabet.names) else WORDS
+    known, held = ({word for line in corpus.part(part)["transcript"] for word in line.split()}
                    for part in ("train", "validation"))  # fmt: skip
+    known |= {word for line in (lines_of(text, corpus) if text else []) for word in line}
     return LETTERS if len(held - known) > len(held & known) else WORDS
 
 
@@ -75,12 +83,14 @@ def joined(model: Recogniser, corpus: Corpus, language: NGram, unit: str = WORDS
            ) -> tuple[Transcriber, list[dict]]:  # fmt: skip
     """A network with a language model, and the weights of both that were tried, see `tuned`.
 
-    They are chosen on the validation part, greedily heard.
+    They are chosen on the validation part, on its first `TUNED` utterances.
     """
     plain = Transcriber(model, corpus.alphabet, synthetic=corpus.synthetic)
-    decoder = Decoder(corpus.alphabet, language, unit)
-    search, tried = tuned(decoder, heard(corpus, plain, "validation"),
-                          corpus.part("validation")["transcript"].tolist())  # fmt: skip
+    decoder, rows = Decoder(corpus.alphabet, language, unit), corpus.rows
+    held = rows.index[rows["split"] == "validation"]
+    few = replace(corpus, rows=rows.drop(held[TUNED:]))
+    search, tried = tuned(decoder, heard(few, plain, "validation"),
+                          few.part("validation")["transcript"].tolist())  # fmt: skip
     return replace(plain, language=language, unit=unit, search=search), tried
 
 

@@ -263,8 +263,13 @@ class Recurrent(Streaming):
     def step(self, frames, heard, state):
         if self.both:
             raise ValueError("A layer that reads both ways cannot work piece by piece.")
-        found, *state = self.ways[0](self.silenced(frames, heard), initial_state=state,
-                                     mask=ops.squeeze(heard, -1) > 0)  # fmt: skip
+        way, usual = self.ways[0], getattr(self.ways[0], "use_cudnn", None)
+        if usual is not None:  # Nvidia's kernels take no mask that begins with nothing
+            way.use_cudnn = False
+        found, *state = way(self.silenced(frames, heard), initial_state=state,
+                            mask=ops.squeeze(heard, -1) > 0)  # fmt: skip
+        if usual is not None:
+            way.use_cudnn = usual
         return found, heard, state
 
     def get_config(self):

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from common.table import PART_NAMES, read_table
+from common.table import PART_NAMES, read_lines, read_table
 from common.validation import DataError, Report
 from common.vision.shelf import walked
 
@@ -30,7 +30,8 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".aifc", 
 DIGITS = "zero one two three four five six seven eight nine".split()
 # What a column may be called, most telling first.
 GUESSES = {
-    "path": ("wav_filename", "audio_filepath", "path", "audio", "file", "filename", "wav"),
+    "path": ("wav_filename", "audio_filepath", "path", "audio", "file", "filename", "file_name",
+             "wav"),
     "transcript": ("transcript", "sentence", "text", "transcription"),
     "speaker": ("speaker", "speaker_id", "client_id"),
     "split": ("split", "part", "set", "subset"), "snr": ("snr",),
@@ -88,20 +89,18 @@ def read(path: str | os.PathLike, columns: dict[str, str] | None = None) -> List
 
 def _of_folder(source: Path, report: Report, columns: dict[str, str]) -> list[tuple]:
     found = list(walked(source))
-    names = {each.relative_to(source).as_posix(): each for each in found}
     at = {suffix: [each for each in found if each.name.lower().endswith(suffix)]
           for suffix in (".trans.txt", ".stm", ".fileids", ".tsv", ".csv")}  # fmt: skip
     layouts: list[tuple[Iterable[Path], Callable]] = [
         (at[".trans.txt"], _librispeech), (at[".stm"], _stm), (at[".fileids"], _an4),
         ([path for path in at[".tsv"] if (path.parent / "clips").is_dir()
           and path.stem in PART_NAMES], _common_voice),
-        ([names["metadata.csv"]] if {"metadata.csv"} <= set(names) and (source / "wavs").is_dir()
-         else [], _ljspeech),
-        ([path for path in at[".csv"] if _is_manifest(path)], _manifest),
+        ([path for path in at[".csv"] if path.name == "metadata.csv"
+          and (path.parent / "wavs").is_dir() and "|" in _header(path)], _ljspeech),
+        ([path for path in at[".csv"] if _is_manifest(path, columns)], _manifest),
     ]  # fmt: skip
     for tables, reader in layouts:
-        rows = [row for table in tables for row in reader(table, report, columns)]
-        if rows:
+        if rows := [row for table in tables for row in reader(table, report, columns)]:
             return rows
     sounds = [each for each in found if each.suffix.lower() in SUFFIXES]
     if rows := list(_spoken_digits(source, sounds)):
@@ -109,11 +108,16 @@ def _of_folder(source: Path, report: Report, columns: dict[str, str]) -> list[tu
     return list(_beside(source, sounds, report))
 
 
-def _is_manifest(path: Path) -> bool:
+def _header(path: Path) -> str:
     with path.open("rb") as file:
-        header = file.read(4096).partition(b"\n")[0].decode("utf-8", "replace").lower()
-    cells = {cell.strip(' "\r\ufeff') for cell in re.split(r"[,;\t]", header)}
-    return bool(cells & set(GUESSES["path"])) and bool(cells & set(GUESSES["transcript"]))
+        return file.read(4096).partition(b"\n")[0].decode("utf-8", "replace")
+
+
+def _is_manifest(path: Path, columns: dict[str, str]) -> bool:
+    cells = {cell.strip(' "\r\ufeff') for cell in re.split(r"[,;\t]", _header(path))}
+    lower = {cell.lower() for cell in cells}
+    return all(columns[word] in cells if columns.get(word) else bool(lower & set(GUESSES[word]))
+               for word in ("path", "transcript"))  # fmt: skip
 
 
 def _manifest(path: Path, report: Report, columns: dict[str, str]) -> Iterable[tuple]:
@@ -150,10 +154,10 @@ def _an4(path: Path, report: Report, _) -> Iterable[tuple]:
         report.add("no transcripts", f"{spoken.name} is missing beside it", file=path)
         return
     texts = {}
-    for number, text in enumerate(spoken.read_text("utf-8", "replace").splitlines(), 1):
+    for number, text in enumerate(read_lines(spoken, report), 1):
         if name := re.search(r"\(([^()]*)\)\s*$", text):
             texts[name[1]] = (" ".join(_MARKS.sub(" ", text).split()), number)
-    for number, text in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+    for number, text in enumerate(read_lines(path, report), 1):
         identity = text.strip()
         if not identity:
             continue
@@ -170,7 +174,7 @@ def _an4(path: Path, report: Report, _) -> Iterable[tuple]:
 def _librispeech(path: Path, report: Report, _) -> Iterable[tuple]:
     top = path.parent.parent.parent.name.lower()
     split = next((part for word, part in PART_NAMES.items() if top.startswith(f"{word}-")), "")
-    for number, text in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+    for number, text in enumerate(read_lines(path, report), 1):
         identity, _, said = text.strip().partition(" ")
         if identity:
             found = _sound(path.parent / identity) or path.parent / f"{identity}.flac"
@@ -185,7 +189,7 @@ def _common_voice(path: Path, report: Report, columns: dict[str, str]) -> Iterab
 
 def _ljspeech(path: Path, report: Report, _) -> Iterable[tuple]:
     """Lines of id|as written|with numbers spelled out, no header, quotes mean nothing."""
-    for number, text in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+    for number, text in enumerate(read_lines(path, report), 1):
         cells = text.split("|")
         if len(cells) < 2:
             report.add("no transcript", f"line {number} has no '|'", file=path, row=number)
@@ -197,7 +201,7 @@ def _ljspeech(path: Path, report: Report, _) -> Iterable[tuple]:
 def _stm(path: Path, report: Report, _) -> Iterable[tuple]:
     """Lines of: recording channel speaker begin end <label> words (NIST's STM)."""
     part = _part_of(path.stem, path.parent.parent.name if path.parent.name == "stm" else "")
-    for number, text in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+    for number, text in enumerate(read_lines(path, report), 1):
         if not text.strip() or text.startswith(";;"):
             continue
         cells = text.split(None, 5)
@@ -235,7 +239,11 @@ def _beside(source: Path, sounds: list[Path], report: Report) -> Iterable[tuple]
         inside = path.relative_to(source).parts[:-1]
         split = PART_NAMES.get(inside[0].lower(), "") if inside else ""
         speaker = inside[-1] if len(inside) > bool(split) else ""
-        said = " ".join(text.read_text("utf-8", "replace").split())
+        try:
+            said = " ".join(" ".join(read_lines(text, report)).split())
+        except DataError as error:
+            report.add("transcript cannot be read", str(error), file=path)
+            continue
         yield (str(path), said, speaker, split, WHOLE, WHOLE, 0)
 
 

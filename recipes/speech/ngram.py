@@ -119,7 +119,11 @@ class NGram:
             DataError: it is of no such form; the message names the line.
         """
         tables, current, wanted = [], None, {}
-        for number, line in enumerate(Path(path).read_text("utf-8").splitlines(), 1):
+        try:
+            lines = Path(path).read_text("utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{path} cannot be read as a model in UTF-8 ({error}).") from None
+        for number, line in enumerate(lines, 1):
             text = line.strip()
             try:
                 if text.startswith("ngram "):

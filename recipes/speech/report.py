@@ -17,7 +17,7 @@ from common import records
 from recipes.speech import data, errors, prepare
 from recipes.speech.audio import RATE
 from recipes.speech.data import Corpus
-from recipes.speech.decode import best_path
+from recipes.speech.decode import WORDS, best_path
 from recipes.speech.train import Taught
 from recipes.speech.transcriber import Transcriber
 
@@ -25,13 +25,17 @@ RESULTS = Path(__file__).resolve().parents[2] / "results" / "speech.json"
 MARKS = (1, 2, 5, 10, 20, 30)  # minutes at which a curve is recorded
 _AFTER = re.compile(r"(?P<network>.+) after (?P<minutes>[0-9.]+) min")
 GREEDY, MODEL = "greedy", "with language model"
+TOGETHER = 256  # recordings that are in memory at once
 NOISE = [-np.inf, 10, 15, 20, np.inf]  # decibels of speech above noise, bins of the table
 
 
 def heard(corpus: Corpus, transcriber: Transcriber, part: str = "test") -> list[np.ndarray]:
-    """Logits of each recording of a part, from its sound."""
-    samples = [prepare.samples_of(row, RATE) for row in corpus.part(part).itertuples()]
-    return transcriber.logits(samples)
+    """Logits of each recording of a part, from its sound; few of them are in memory at once."""
+    rows, found = list(corpus.part(part).itertuples()), []
+    for begin in range(0, len(rows), TOGETHER):
+        samples = [prepare.samples_of(row, RATE) for row in rows[begin : begin + TOGETHER]]
+        found += transcriber.logits(samples)
+    return found
 
 
 def written(corpus: Corpus, transcriber: Transcriber, logits: Sequence[np.ndarray],
@@ -108,23 +112,26 @@ class Strangers:
 
     Attributes:
         corpus: None where there are none. written: see `written`.
-        known: share of the words said that the language model has counted.
+        known: share of the words said that the language model has counted; None: it counts none.
     """
 
     corpus: Corpus | None = field(default=None, repr=False)
     written: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
-    known: float = 0.0
+    known: float | None = None
 
     @classmethod
     def heard_by(cls, transcriber: Transcriber, source: str | Path | None,
+                 columns: dict[str, str] | None = None,
                  log: Callable[[str], None] | None = print) -> Strangers:  # fmt: skip
         """Transcribe what `data.strangers` reads; nothing for None."""
         if not source:
             return cls()
-        corpus = data.strangers(source, log=log)
+        corpus = data.strangers(source, columns=columns, log=log)
         found = written(corpus, transcriber, heard(corpus, transcriber))
         said = [word for text in corpus.rows["transcript"] for word in text.split()]
-        words = transcriber.language.vocabulary if transcriber.language else set()
+        if transcriber.language is None or transcriber.unit != WORDS:
+            return cls(corpus, found)
+        words = transcriber.language.vocabulary
         return cls(corpus, found, sum(word in words for word in said) / len(said))
 
     def measure(self, seeds: list[int]) -> list[dict]:
@@ -143,9 +150,12 @@ class Strangers:
             return "STRANGERS names none."
         rates = [f"{table['word errors'].sum() / table['words'].sum():.0%} {name}"
                  for name, table in self.written.items()]  # fmt: skip
+        told = "" if self.known is None else (f" {self.known:.0%} of the words said are words of "
+                                              "the language model.")  # fmt: skip
+        dropped = self.corpus.report.dropped
+        left = f" {dropped:,} more could not be used." if dropped else ""
         return (f"Word errors on {len(self.corpus)} recordings of {self.corpus.name}, of which it "
-                f"learned nothing: {', '.join(rates)}. {self.known:.0%} of the words said are "
-                "words of the language model.")  # fmt: skip
+                f"learned nothing: {', '.join(rates)}.{told}{left}")  # fmt: skip
 
 
 def published() -> list[dict]:

@@ -16,15 +16,17 @@ SEED = 0
 OURS = ""
 # Networks of about 2.4 million weights, with epochs that take none of them above half an hour on
 # two cores; `fast` comes first and has no prefix in the tables.
+AN4 = dict(steps="speed 0.85 1.15, bands 0 16, times 0 0.3")  # its recordings are equally loud
 NETWORKS = {
-    OURS: dict(epochs=80),
-    "deepspeech": dict(kind="deepspeech", width=512, recurrent="simple", both=True, epochs=80),
-    "deepspeech2": dict(kind="deepspeech2", width=280, blocks=3, recurrent="gru", epochs=80),
-    "lstm": dict(kind="lstm", width=436, blocks=2, epochs=24),
-}
+    OURS: dict(epochs=80, **AN4),
+    "deepspeech": dict(kind="deepspeech", width=512, recurrent="simple", both=True, epochs=80,
+                       **AN4),
+    "deepspeech2": dict(kind="deepspeech2", width=280, blocks=3, recurrent="gru", epochs=80, **AN4),
+    "lstm": dict(kind="lstm", width=436, blocks=2, epochs=24, **AN4),
+}  # fmt: skip
 SETS = {
     "an4": NETWORKS,
-    "fsdd": {OURS: dict(epochs=20)},
+    "fsdd": {OURS: dict(epochs=12, seconds=60)},
     "sample": {OURS: dict(epochs=14, width=160, blocks=4, seconds=15, steps="speed 0.85 1.15")},
 }
 LEFT_OUT = {"fsdd": ("theo", "george", "jackson", "lucas", "nicolas")}  # the first: in `data`
@@ -33,50 +35,64 @@ STRANGERS = {"an4": "ljspeech_24"}
 
 def reproduce(name: str, folder: Path) -> None:
     """Measure one set with every network, and put the numbers into results/."""
-    from common import results
-    from recipes.speech import data, report
+    from recipes.speech import data
 
-    started, records = time.time(), []
     speakers = LEFT_OUT.get(name, (data.LEFT_OUT,))
-    corpora = {speaker: data.load(name, speaker=speaker, seed=SEED) for speaker in speakers}
-    first = corpora[speakers[0]]
-    for speaker, corpus in corpora.items():
+    for speaker in speakers:
+        started, records = time.time(), []
+        corpus = data.load(name, speaker=speaker, seed=SEED)
+        other = "" if speaker == speakers[0] else f"{speaker} left out, "
         for network, settings in SETS[name].items():
-            prefix = f"{network}, " if network else ""
-            if speaker != speakers[0]:
-                prefix += f"{speaker} left out, "
-            found = study(corpus, settings, folder / (network or "fast") / speaker, prefix)
+            prefix = (f"{network}, " if network else "") + other
+            found, transcriber = study(corpus, settings, folder / (network or "fast") / speaker,
+                                       prefix)  # fmt: skip
             records += found
             print(f"{name}, {prefix}: {found[0]}", flush=True)
-    run = results.record(
-        folder, "speech", results.describe(first),
-        {"metric": "word error rate", "variant": report.MODEL}, records,
-        {"DATA": name, "SEED": SEED, **SETS[name][OURS]}, started,
-    )  # fmt: skip
-    results.merge(ROOT / "results" / "speech.json", [run], "reproduce")
-    print(results.table(records, [], name, first.synthetic).to_string(), flush=True)
+            if not prefix and name in STRANGERS:
+                try_on_strangers(transcriber, STRANGERS[name], folder)
+        record(corpus, records, other, {"DATA": name, **SETS[name][OURS]}, folder, started)
 
 
-def study(corpus, settings: dict, folder: Path, prefix: str) -> list[dict]:
-    """Records of one network: errors, minutes, the curve; of ours on AN4 also strangers'."""
+def study(corpus, settings: dict, folder: Path, prefix: str) -> tuple:
+    """Records of one network (errors, minutes, the curve), and the transcriber."""
     from recipes.speech import language, report, train
 
     taught = train.teach(corpus, train.Settings(seed=SEED, **settings), folder, every=2)
-    model = language.of_corpus(corpus)
-    transcriber, _ = language.joined(taught.model, corpus, model)
+    transcriber, _ = language.joined(taught.model, corpus, language.of_corpus(corpus))
     found = report.written(corpus, transcriber, report.heard(corpus, transcriber))
     records = report.measure(corpus, found, [SEED], prefix)
     records += report.training(corpus, taught, [SEED], prefix)
     if "left out" not in prefix:
         records += report.learning_curve(corpus, taught, prefix.rstrip(", ") or "fast", [SEED])
-    if not prefix:
-        transcriber.save(folder / "transcriber")
-        strangers = report.Strangers.heard_by(transcriber, STRANGERS.get(corpus.name))
-        print(strangers.verdict)
-        for row in strangers.table.itertuples():
-            print(f"  said:    {row.transcript}\n  written: {row.said}")
-        records += strangers.measure([SEED])
-    return records
+    transcriber.save(folder / "transcriber")
+    return records, transcriber
+
+
+def try_on_strangers(transcriber, source: str, folder: Path) -> None:
+    """Records of what it was not taught for, and all that it writes."""
+    from recipes.speech import report
+
+    started, strangers = time.time(), report.Strangers.heard_by(transcriber, source)
+    print(strangers.verdict)
+    for row in strangers.table.itertuples():
+        print(f"  said:    {row.transcript}\n  written: {row.said}")
+    record(strangers.corpus, strangers.measure([SEED]), "", {"DATA": source}, folder / source,
+           started)  # fmt: skip
+
+
+def record(corpus, records: list[dict], prefix: str, parameters: dict, folder: Path,
+           started: float) -> None:  # fmt: skip
+    """Put records of one corpus into results/."""
+    from common import results
+    from recipes.speech import report
+
+    run = results.record(
+        folder, "speech", results.describe(corpus),
+        {"metric": "word error rate", "variant": prefix + report.MODEL}, records,
+        {**parameters, "SEED": SEED}, started,
+    )  # fmt: skip
+    results.merge(ROOT / "results" / "speech.json", [run], "reproduce")
+    print(results.table(records, [], corpus.name, corpus.synthetic).to_string(), flush=True)
 
 
 if __name__ == "__main__":

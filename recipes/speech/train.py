@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from common import files, training
 from common.history import History
 from recipes.speech import augment, prepare
-from recipes.speech.alphabet import Alphabet
+from recipes.speech.alphabet import SPACE, Alphabet
 from recipes.speech.batches import Batches, Masks, letters_of
 from recipes.speech.data import Corpus
 from recipes.speech.decode import best_path
@@ -40,7 +40,7 @@ class Settings(BaseModel):
     bands: int = Field(64, ge=8)
     cepstra: int = Field(0, ge=0)
     dropout: float = Field(0.1, ge=0, lt=1)
-    steps: str = "speed 0.85 1.15, bands 0 16, times 0 0.3"  # see `augment.parsed`
+    steps: str = "speed 0.85 1.15, volume -20 3, bands 0 16, times 0 0.3"  # `augment.parsed`
     copies: int = Field(0, ge=0)  # of each utterance, changed anew; 0: one for four epochs, to 8
     epochs: int = Field(80, ge=1)
     rate: float = Field(2e-3, gt=0)  # the highest
@@ -81,14 +81,16 @@ def teach(corpus: Corpus, settings: Settings, output_dir: str | Path | None = No
         output_dir: checkpoints and the curve go there; a stopped run goes on after its last whole
             epoch. None keeps none.
         start: a taught network whose layers are the first weights of this one; its last `anew`
-            layers, and the letters' matrix if the alphabets differ in size, begin afresh.
+            layers begin afresh, the letters' matrix among them.
         every: epochs between two points of the curve.
 
     Raises:
         DataError: a recording cannot be read any more.
         ValueError: a setting is wrong.
     """
-    layer = LogMel(bands=settings.bands)
+    layer, model = LogMel(bands=settings.bands), network(settings, corpus.alphabet.size)
+    if start is not None:  # what does not fit is told before anything is computed
+        transfer(start, model, anew)
     rows, held = corpus.part("train"), corpus.part("validation")
     copies, stages = changed(rows, layer, settings, log)
     plain = prepare.of_rows(rows, layer, log=log)
@@ -99,11 +101,9 @@ def teach(corpus: Corpus, settings: Settings, output_dir: str | Path | None = No
                       settings.seed, stages)  # fmt: skip
     judged = Batches([prepare.of_rows(held, layer, log=log)],
                      letters_of(held["transcript"], corpus.alphabet), usual, settings.seconds)
-    model = network(settings, corpus.alphabet.size)
-    model.learn_scale(plain.in_blocks())
-    if start is not None:
-        transfer(start, model, anew)
-    compiled(model, settings, settings.epochs * len(batches.planned(0)))
+    if start is None:
+        model.learn_scale(plain.in_blocks())
+    compiled(model, settings, batches.steps())
     curve = Curve(judged, held["transcript"].tolist(), corpus.alphabet, every, settings,
                   output_dir, resume)  # fmt: skip
     history = training.fit(
@@ -113,7 +113,8 @@ def teach(corpus: Corpus, settings: Settings, output_dir: str | Path | None = No
                   "letters": corpus.alphabet.letters, "start": _digest(start),
                   "anew": anew if start is not None else None},
     )  # fmt: skip
-    return Taught(model, layer, corpus.alphabet, history, curve.timed(history), batches.skipped)
+    return Taught(model, layer, corpus.alphabet, history, curve.timed(history),
+                  batches.skipped(history.epochs))  # fmt: skip
 
 
 def mean_of(heard: prepare.Heard) -> np.ndarray:
@@ -126,14 +127,13 @@ def changed(rows, layer: LogMel, settings: Settings, log: Callable[[str], None] 
             ) -> tuple[list[prepare.Heard], list[tuple[int, int]]]:  # fmt: skip
     """Changed copies of utterances, and with which epoch which of them begin, see `Batches`."""
     steps = [step for step in augment.parsed(settings.steps) if step.name not in augment.MASKS]
-    begins = sorted({0, *(round(step.after * settings.epochs) for step in steps)})
+    begins = sorted({0, *(step.begin(settings.epochs) for step in steps)})
     copies, stages = [], []
     for begin, end in zip(begins, [*begins[1:], settings.epochs], strict=True):
-        active = [step for step in steps if round(step.after * settings.epochs) <= begin]
+        active = [step for step in steps if step.begin(settings.epochs) <= begin]
         wanted = settings.copies or min(8, max(1, settings.epochs // 4))
         count = min(wanted, end - begin) if active else 1
-        if count:
-            stages.append((begin, len(copies)))
+        stages.append((begin, len(copies)))
         copies += [prepare.of_rows(rows, layer, active, copy, settings.seed, log)
                    for copy in range(count)]  # fmt: skip
     return copies, stages
@@ -176,7 +176,8 @@ def transfer(source: Recogniser, target: Recogniser, anew: int = 1) -> None:
     if differ or not 0 <= anew <= len(target.stack):
         told = ", ".join(f"{name} {source.settings[name]!r} there, {target.settings[name]!r} here"
                          for name in differ) or f"anew={anew} of {len(target.stack)} layers"
-        raise ValueError(f"The networks are not alike: {told}.")
+        raise ValueError(f"START: the networks are not alike: {told}. Give this one the same "
+                         "parameters.")  # fmt: skip
     kept = len(target.stack) - max(0, anew - 1)
     pairs = [(source.standardised, target.standardised), (source.level, target.level),
              *zip(source.stack[:kept], target.stack[:kept], strict=True)]
@@ -185,7 +186,7 @@ def transfer(source: Recogniser, target: Recogniser, anew: int = 1) -> None:
     for one, other in pairs:
         # Not dropout's generators, which are no weights.
         for given, own in zip(one.weights, other.weights, strict=True):
-            own.assign(given)
+            own.assign(np.array(keras.ops.convert_to_numpy(given)))
 
 
 def compiled(model: Recogniser, settings: Settings, steps: int) -> None:
@@ -249,7 +250,9 @@ class Curve(keras.callbacks.Callback):
 
     def _react(self) -> None:
         """From the points alone, so that a continued run does the same."""
-        errors = [point["wer"] for point in self.points]
+        # Where nothing stands between words, one letter spoils a sentence.
+        measure = "wer" if any(SPACE in text for text in self.transcripts) else "cer"
+        errors = [point[measure] for point in self.points]
         rates = [point["rate"] for point in self.points]
         last, best = len(errors) - 1, int(np.argmin(errors))
         if self.settings.schedule == "plateau":

@@ -12,11 +12,11 @@ import keras
 import numpy as np
 
 from common import files
-from common.validation import saved_state
+from common.validation import DataError, saved_state
 from recipes.speech import audio, prepare
 from recipes.speech.alphabet import Alphabet
 from recipes.speech.batches import rounded
-from recipes.speech.decode import WORDS, Decoder, Hypothesis, Search, best_path
+from recipes.speech.decode import LETTERS, WORDS, Decoder, Hypothesis, Search, best_path
 from recipes.speech.features import LogMel
 from recipes.speech.model import Recogniser, spoken
 from recipes.speech.ngram import NGram
@@ -163,5 +163,9 @@ class Transcriber:
         if language is None and state["has_language"]:
             language = folder / "language.arpa"
         model = keras.saving.load_model(folder / "network.keras", compile=False)
-        return cls(model, Alphabet(state["letters"]), NGram.read(language) if language else None,
-                   state["unit"], Search(**state["search"]), state["synthetic"])  # fmt: skip
+        alphabet, counted = Alphabet(state["letters"]), NGram.read(language) if language else None
+        if counted and state["unit"] == LETTERS and not counted.vocabulary <= set(alphabet.names):
+            raise DataError(f"{language} counts words, and this transcriber needs a model of "
+                            "letters.")  # fmt: skip
+        return cls(model, alphabet, counted, state["unit"], Search(**state["search"]),
+                   state["synthetic"])  # fmt: skip

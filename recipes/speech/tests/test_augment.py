@@ -44,6 +44,15 @@ def test_volume_in_decibels(tone):
     assert np.abs(augment.volume(tone, RATE, 40)).max() == 1
 
 
+@pytest.mark.parametrize("octave", [-6, 0, 3])
+def test_a_tilt_is_in_decibels_an_octave(octave):
+    time = np.arange(RATE) / RATE
+    low, high = (0.1 * np.sin(2 * np.pi * pitch * time) for pitch in (500, 2000))
+    found = np.abs(np.fft.rfft(augment.tilt((low + high).astype(np.float32), RATE, octave)))
+    assert 20 * np.log10(found[2000] / found[500]) == pytest.approx(2 * octave, abs=0.05)
+    assert decibel(augment.tilt(low + high, RATE, octave)) == pytest.approx(decibel(low + high))
+
+
 @pytest.mark.parametrize("below", [0, 10, 30])
 def test_noise_lies_below_by_what_was_asked(tone, below):
     found = augment.noise(tone, RATE, below, np.random.default_rng(0))

@@ -86,6 +86,31 @@ def test_no_sound_is_in_two_parts(folder):
     assert "9.wav, row 41: is 2 times there, with different transcripts" in corpus.report.summary()
 
 
+def test_who_is_not_told_speaks_for_himself(folder):
+    lines = (folder / "all.csv").read_text().splitlines()
+    blank = [line.rsplit(",", 1)[0] + "," for line in lines[1:31]]
+    (folder / "all.csv").write_text("\n".join([lines[0], *blank, *lines[31:]]) + "\n")
+    for seed in range(6):
+        corpus = load(folder, seed=seed)
+        assert len(corpus.part("train")) >= 20 and len(corpus.part("test")) >= 2
+
+
+def test_shared_voices_are_told(folder):
+    lines = (folder / "all.csv").read_text().splitlines()
+    parts = ["split", *(["train"] * 25 + ["validation"] * 7 + ["test"] * 8)]
+    lines = [f"{line},{part}" for line, part in zip(lines, parts, strict=True)]
+    (folder / "all.csv").write_text("\n".join(lines) + "\n")
+    assert "voice in several parts" in load(folder).report.summary()
+
+
+def test_a_limit_spares_the_others(folder, monkeypatch):
+    heard, read = [], data.audio.read
+    monkeypatch.setattr(data.audio, "read", lambda path, **wish: (heard.append(path),
+                                                                  read(path, **wish))[1])
+    monkeypatch.setattr(data, "_first_look", lambda rows, limit, seed: rows.head(2 * limit))
+    assert len(load(folder, limit=12)) == 12 and len(heard) == 24
+
+
 def test_remarks_stay(folder):
     say(folder / "eight.wav", subtype="PCM_U8")
     add(folder, "eight.wav", "one and two")

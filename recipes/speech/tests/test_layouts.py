@@ -135,3 +135,28 @@ def test_what_is_none_of_these(tmp_path):
     made(tmp_path, **{"readme.md": "nothing"})
     with pytest.raises(DataError, match="no recording with a transcript"):
         layouts.read(tmp_path)
+
+
+def test_columns_are_found_in_a_folders_table(tmp_path):
+    made(tmp_path, **{"list.csv": "clip,words\na.wav,hello\n"})
+    found = layouts.read(tmp_path, {"path": "clip", "transcript": "words"}).rows
+    assert found["transcript"].tolist() == ["hello"]
+    made(tmp_path, **{"hugging/metadata.csv": "file_name,transcription\na.wav,good morning\n"})
+    (tmp_path / "hugging" / "wavs").mkdir()
+    listed = layouts.read(tmp_path / "hugging")
+    assert listed.rows["transcript"].tolist() == ["good morning"] and not listed.report
+
+
+def test_ljspeech_lies_deeper(tmp_path):
+    made(tmp_path, **{"LJSpeech-1.1/metadata.csv": "LJ001-0001|Dr. A|doctor a\n",
+                      "LJSpeech-1.1/wavs/LJ001-0001.wav": ""})  # fmt: skip
+    assert layouts.read(tmp_path).rows["transcript"].tolist() == ["doctor a"]
+
+
+def test_other_encodings_are_read(tmp_path):
+    (tmp_path / "a.wav").touch(), (tmp_path / "b.wav").touch()
+    (tmp_path / "a.txt").write_bytes("grüße an müller".encode("cp1252"))
+    (tmp_path / "b.txt").write_bytes("zwölf".encode("utf-16"))
+    listed = layouts.read(tmp_path)
+    assert sorted(listed.rows["transcript"]) == ["grüße an müller", "zwölf"]
+    assert "encoding" in listed.report.counts

@@ -79,8 +79,9 @@ def test_strangers_are_heard_as_a_whole(corpus, untaught, tmp_path):
     examples.broken(tmp_path / "others", corpus)
     found = report.Strangers.heard_by(untaught, tmp_path / "others", log=None)
     assert set(found.corpus.rows["split"]) == {"test"} and len(found.table) == examples.GOOD + 1
-    assert {each["data"] for each in found.measure([0])} == {"others"}
-    assert "of others, of which it learned nothing" in found.verdict and 0 < found.known < 1
+    assert {each["data"] for each in found.measure([0])} == {"strangers: others"}
+    assert "of which it learned nothing" in found.verdict and 0 <= found.known < 1
+    assert "words of the language model. 7 more could not be used" in found.verdict
     none = report.Strangers.heard_by(untaught, None)
     assert none.measure([0]) == [] and none.table.empty and "none" in none.verdict
     with pytest.raises(DataError, match="STRANGERS='nowhere'"):
@@ -140,7 +141,13 @@ def test_letters_are_counted_where_words_never_come_twice(corpus, untaught, lett
     texts = [f"{chr(97 + k % 26)}{chr(97 + k // 26)}x" for k in range(len(corpus))]
     new = replace(corpus, rows=corpus.rows.assign(transcript=texts), alphabet=Alphabet(letters))
     assert language.unit_of(new) == "letters"
+    (tmp_path / "text.txt").write_text("\n".join(texts))
+    assert language.unit_of(new, tmp_path / "text.txt") == "words"
+    finished = estimate([["only", "this"]], 2).write(tmp_path / "own.arpa")
+    assert language.unit_of(new, finished) == "words"
     model = language.of_corpus(new, unit="letters")
+    assert language.unit_of(corpus, model.write(tmp_path / "letters.arpa")) == (
+        "letters" if new.alphabet.names == corpus.alphabet.names else "words")
     assert set(model.vocabulary) <= set(new.alphabet.names)
     facts = language.facts(model, new, "letters")
     assert 1 < facts.loc["test", "perplexity by letter"] < 60
@@ -150,7 +157,14 @@ def test_letters_are_counted_where_words_never_come_twice(corpus, untaught, lett
     assert {each["beta"] for each in tried} == {0.0} and joined.unit == "letters"
     sound = [prepare.samples_of(new.rows.iloc[0], RATE)]
     loaded = Transcriber.load(joined.save(tmp_path / "saved"))
+    with pytest.raises(DataError, match="own.arpa counts words"):
+        Transcriber.load(tmp_path / "saved", finished)
     assert loaded.transcribe(sound)[0][0].text == joined.transcribe(sound)[0][0].text
+
+
+def test_broken_recordings_are_shown_of_few_too(corpus, tmp_path):
+    few = replace(corpus, rows=corpus.rows[corpus.rows["split"] == "train"].head(2))
+    assert len(data.load(examples.broken(tmp_path / "few", few), log=None)) == examples.GOOD + 1
 
 
 def test_broken_recordings_are_shown(corpus, tmp_path):
@@ -158,7 +172,7 @@ def test_broken_recordings_are_shown(corpus, tmp_path):
     assert len(found) == examples.GOOD + 1 and found.report.dropped == 7
 
 
-def test_parameters_are_checked_and_become_settings():
+def test_parameters_are_checked_and_become_settings(tmp_path):
     run = config.Speech.check(PARAMETERS)
     assert run.settings.width == 64 and run.settings.right == 3 and run.settings.epochs == 3
     assert run.door["alphabet"] is None and run.door["columns"] is None
@@ -167,6 +181,9 @@ def test_parameters_are_checked_and_become_settings():
     more = [("AHEAD", 15), *(("ALPHABET", each) for each in (" ABC", " aab", "abc", " "))]
     assert config.Speech.check({**PARAMETERS, "ALPHABET": " abc'é"}).door["alphabet"] == " abc'é"
     assert config.Speech.check({**PARAMETERS, "NETWORK": "deepspeech2", "AHEAD": 20})
+    (tmp_path / "empty").mkdir()
+    more += [("START", str(tmp_path / "empty")), ("TEXT", "no.txt"), ("STRANGERS", "ljspeach"),
+             ("STRANGERS", "sample")]  # fmt: skip
     for name, value in [*wrong.items(), *more]:
         with pytest.raises(ValueError, match=name):
             config.Speech.check({**PARAMETERS, name: value})

@@ -59,9 +59,7 @@ def test_batches_hold_the_frames_and_letters():
 def test_more_letters_than_frames_are_skipped_and_counted():
     made = Batches([heard(40, 40)], [[1] * 5, [1, 1, 1, 1, 1, 1]], np.zeros(4), 100)
     assert [place for batch in made.planned(0) for place, _ in batch] == [0]
-    assert not made.skipped  # what is only planned counts not
-    made.epoch(0), made.epoch(1)
-    assert made.skipped == {1: 2}
+    assert made.skipped(2) == {1: 2} and made.skipped(0) == {}
     assert batches.needed([1, 1, 2, 2]) == 6
 
 
@@ -80,7 +78,10 @@ def test_masks_stay_within_what_is_allowed():
     frames = np.zeros((10, 8), np.float32)
     Masks.of([]).cut(frames, usual, random)
     assert not frames.any()
-    assert masks.at(0.5) == masks and masks.at(0.49) == replace(masks, times=None)
+    assert masks.at(5, 10) == masks and masks.at(4, 10) == replace(masks, steps=masks.steps[:1])
+    two = Masks.of(augment.parsed("speed 1 1, bands 0 8, bands 0 16 after 0.99"))
+    assert [step.most for step in two.at(0, 10).steps] == [8]
+    assert [step.most for step in two.at(9, 10).steps] == [8, 16]  # in the last epoch at least
     few = Masks.of(augment.parsed("bands 2 2 0.25"))
     cut = []
     for _ in range(400):
@@ -105,6 +106,11 @@ def test_changes_come_when_they_should(corpus):
     late = settings.model_copy(update={"steps": "noise 5 5 after 0.5", "copies": 0})
     copies, stages = train.changed(rows, layer, late)
     assert stages == [(0, 0), (5, 1)] and len(copies) == 1 + 2
+    slow = settings.model_copy(update={"epochs": 4, "steps": "speed 0.5 0.5 after 0.5"})
+    copies, stages = train.changed(rows, layer, slow)
+    made = Batches(copies, [[1]] * len(rows), np.zeros(16), 8, epochs=4, stages=stages)
+    assert made.steps() == sum(len(made.planned(epoch)) for epoch in (0, 0, 2, 2))
+    assert len(made.planned(2)) > len(made.planned(0))
 
 
 def test_frames_are_computed_once_and_are_the_layers(corpus):
@@ -165,7 +171,7 @@ def curve(tmp_path):
 
     def made(**given):
         settings = Settings(schedule="plateau", patience=2, **given)
-        found = train.Curve(None, [], None, 1, settings, tmp_path, False)
+        found = train.Curve(None, ["a b"], None, 1, settings, tmp_path, False)
         found.set_model(Model())
         return found
 
@@ -221,5 +227,5 @@ def test_a_network_begins_with_the_layers_of_another():
     with pytest.raises(ValueError, match="classes 5 there, 6 here"):
         train.transfer(one, other, anew=0)
     wider = train.network(SMALL.model_copy(update={"width": 24}), 5)
-    with pytest.raises(ValueError, match="width 16 there, 24 here"):
+    with pytest.raises(ValueError, match="START.*width 16 there, 24 here"):
         train.transfer(one, wider)
