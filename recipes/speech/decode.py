@@ -13,6 +13,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import jiwer
@@ -37,8 +38,8 @@ class Search(BaseModel):
 
     beam: int = Field(100, ge=1)
     readings: int = Field(10, ge=1)  # that are given, the best first
-    letters: int = Field(12, ge=1)  # that are tried at a frame, the likeliest first
-    threshold: float = Field(25.0, gt=0)  # how far below the best a path may fall
+    letters: int = Field(8, ge=1)  # that are tried at a frame, the likeliest first
+    threshold: float = Field(18.0, gt=0)  # how far below the best a path may fall
     alpha: float = Field(1.5, ge=0)  # of the language model
     beta: float = 0.5  # for each word
 
@@ -138,7 +139,7 @@ class Decoder:
         tree.smear(self.kit.SmearingMode.MAX)
         return tree
 
-    @property
+    @cached_property
     def space(self) -> int:
         """Its number among the letters."""
         return self.alphabet.encode(SPACE)[0]
@@ -179,9 +180,12 @@ class Decoder:
             return [Hypothesis("", NEVER, 0.0, [])]
         shares = np.exp(scores - scores.max())
         shares /= shares.sum()
-        held = [(spoken, share) for (_, spoken), share in zip(texts.values(), shares, strict=True)]
+        places: dict[str, list[tuple]] = {}  # of each word, where it stands in which reading
+        for number, (_, spoken) in enumerate(texts.values()):
+            for word, begin, end in spoken:
+                places.setdefault(word, []).append((begin, end, number))
         readings = [Hypothesis(text, float(score), float(share),
-                               [Word(word, begin, end, _share_of(word, begin, end, held))
+                               [Word(word, begin, end, _share_of(begin, end, places[word], shares))
                                 for word, begin, end in spoken])
                     for (text, (score, spoken)), share in zip(texts.items(), shares, strict=True)
                     ]  # fmt: skip
@@ -189,27 +193,26 @@ class Decoder:
 
     def _spoken(self, path: Sequence[int]) -> list[tuple[str, float, float]]:
         """Words of a path with one letter a frame, and their seconds."""
-        words, letters, begin, end, last = [], [], 0, 0, BLANK
-        for frame, number in enumerate(path[1:]):  # the first is before all frames
-            is_new, last = number not in (BLANK, last), number
-            if number == self.space and letters:
+        numbers = np.asarray(path[1:], int)  # the first is before all frames
+        is_space, is_spoken = numbers == self.space, (numbers != BLANK) & (numbers != self.space)
+        is_new = is_spoken & (np.diff(numbers, prepend=BLANK) != 0)
+        ends = 1 + np.maximum.accumulate(np.where(is_spoken, np.arange(len(numbers)), -1))
+        words, letters, begin = [], [], 0
+        for frame in [*np.flatnonzero(is_new | is_space).tolist(), len(numbers)]:
+            if frame < len(numbers) and not is_space[frame]:
+                begin = begin if letters else frame
+                letters.append(int(numbers[frame]))
+            elif letters:
+                end = int(ends[min(frame, len(numbers) - 1)])
                 words.append((self.alphabet.decode(letters), begin * FRAME, end * FRAME))
                 letters = []
-            elif number not in (BLANK, self.space):
-                if is_new:
-                    begin = begin if letters else frame
-                    letters.append(number)
-                end = frame + 1
-        if letters:
-            words.append((self.alphabet.decode(letters), begin * FRAME, end * FRAME))
         return words
 
 
-def _share_of(word: str, begin: float, end: float, held) -> float:
+def _share_of(begin: float, end: float, places: Sequence[tuple], shares: np.ndarray) -> float:
     """Of the readings that have a word at a time, the shares together."""
-    return float(sum(share for spoken, share in held
-                     if any(text == word and first < end and last > begin
-                            for text, first, last in spoken)))  # fmt: skip
+    found = {number for first, last, number in places if first < end and last > begin}
+    return float(sum(shares[number] for number in found))
 
 
 def tuned(decoder: Decoder, logits: Sequence[np.ndarray], transcripts: Sequence[str],
