@@ -26,7 +26,9 @@ NETWORKS = {
 }  # fmt: skip
 SETS = {
     "an4": NETWORKS,
-    "fsdd": {OURS: dict(epochs=12, seconds=60)},
+    # Four voices to learn from, one of another loudness and microphone to be tested with.
+    "fsdd": {OURS: dict(epochs=32, seconds=60, steps="speed 0.75 1.3, tilt -6 6, volume -25 3, "
+                        "noise 15 40 0.5, bands 0 16, times 0 0.3")},
     "sample": {OURS: dict(epochs=14, width=160, blocks=4, seconds=15, steps="speed 0.85 1.15")},
 }
 LEFT_OUT = {"fsdd": ("theo", "george", "jackson", "lucas", "nicolas")}  # the first: in `data`
