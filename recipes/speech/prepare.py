@@ -22,7 +22,7 @@ from recipes.speech.augment import Step
 from recipes.speech.features import LogMel
 
 CODE = (audio.__file__, augment.__file__, features.__file__, rooms.__file__, __file__)
-TOGETHER = 32  # recordings whose frames are computed at once
+TOGETHER = 16  # recordings whose frames are computed at once
 
 
 @dataclass(frozen=True)
