@@ -108,6 +108,15 @@ def _of_folder(source: Path, report: Report, columns: dict[str, str]) -> list[tu
     return list(_beside(source, sounds, report))
 
 
+def _lines(path: Path, report: Report) -> list[str]:
+    """Lines of one table among several; one that cannot be read is told, the others stay."""
+    try:
+        return read_lines(path, report)
+    except DataError as error:
+        report.add("table cannot be read", str(error), file=path)
+        return []
+
+
 def _header(path: Path) -> str:
     with path.open("rb") as file:
         return file.read(4096).partition(b"\n")[0].decode("utf-8", "replace")
@@ -154,10 +163,10 @@ def _an4(path: Path, report: Report, _) -> Iterable[tuple]:
         report.add("no transcripts", f"{spoken.name} is missing beside it", file=path)
         return
     texts = {}
-    for number, text in enumerate(read_lines(spoken, report), 1):
+    for number, text in enumerate(_lines(spoken, report), 1):
         if name := re.search(r"\(([^()]*)\)\s*$", text):
             texts[name[1]] = (" ".join(_MARKS.sub(" ", text).split()), number)
-    for number, text in enumerate(read_lines(path, report), 1):
+    for number, text in enumerate(_lines(path, report), 1):
         identity = text.strip()
         if not identity:
             continue
@@ -174,7 +183,7 @@ def _an4(path: Path, report: Report, _) -> Iterable[tuple]:
 def _librispeech(path: Path, report: Report, _) -> Iterable[tuple]:
     top = path.parent.parent.parent.name.lower()
     split = next((part for word, part in PART_NAMES.items() if top.startswith(f"{word}-")), "")
-    for number, text in enumerate(read_lines(path, report), 1):
+    for number, text in enumerate(_lines(path, report), 1):
         identity, _, said = text.strip().partition(" ")
         if identity:
             found = _sound(path.parent / identity) or path.parent / f"{identity}.flac"
@@ -189,7 +198,7 @@ def _common_voice(path: Path, report: Report, columns: dict[str, str]) -> Iterab
 
 def _ljspeech(path: Path, report: Report, _) -> Iterable[tuple]:
     """Lines of id|as written|with numbers spelled out, no header, quotes mean nothing."""
-    for number, text in enumerate(read_lines(path, report), 1):
+    for number, text in enumerate(_lines(path, report), 1):
         cells = text.split("|")
         if len(cells) < 2:
             report.add("no transcript", f"line {number} has no '|'", file=path, row=number)
@@ -201,7 +210,7 @@ def _ljspeech(path: Path, report: Report, _) -> Iterable[tuple]:
 def _stm(path: Path, report: Report, _) -> Iterable[tuple]:
     """Lines of: recording channel speaker begin end <label> words (NIST's STM)."""
     part = _part_of(path.stem, path.parent.parent.name if path.parent.name == "stm" else "")
-    for number, text in enumerate(read_lines(path, report), 1):
+    for number, text in enumerate(_lines(path, report), 1):
         if not text.strip() or text.startswith(";;"):
             continue
         cells = text.split(None, 5)

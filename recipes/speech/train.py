@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -130,7 +130,9 @@ def changed(rows, layer: LogMel, settings: Settings, log: Callable[[str], None] 
     begins = sorted({0, *(step.begin(settings.epochs) for step in steps)})
     copies, stages = [], []
     for begin, end in zip(begins, [*begins[1:], settings.epochs], strict=True):
-        active = [step for step in steps if step.begin(settings.epochs) <= begin]
+        # Frames do not hang on when a change began.
+        active = [replace(step, after=0.0) for step in steps
+                  if step.begin(settings.epochs) <= begin]  # fmt: skip
         wanted = settings.copies or min(8, max(1, settings.epochs // 4))
         count = min(wanted, end - begin) if active else 1
         stages.append((begin, len(copies)))

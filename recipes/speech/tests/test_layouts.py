@@ -160,3 +160,11 @@ def test_other_encodings_are_read(tmp_path):
     listed = layouts.read(tmp_path)
     assert sorted(listed.rows["transcript"]) == ["grüße an müller", "zwölf"]
     assert "encoding" in listed.report.counts
+
+
+def test_an_empty_table_among_others_is_told(tmp_path):
+    made(tmp_path, **{"train-clean/1/2/1-2.trans.txt": "1-2-0001 GO ON\n",
+                      "train-clean/1/2/1-2-0001.flac": None,
+                      "train-clean/3/4/3-4.trans.txt": ""})  # fmt: skip
+    listed = layouts.read(tmp_path)
+    assert len(listed.rows) == 1 and "3-4.trans.txt" in listed.report.summary()

@@ -201,6 +201,23 @@ def test_training_ends_where_errors_do_not_fall(curve):
     assert one.model.stop_training
 
 
+def test_a_broken_training_keeps_its_plateaus(corpus, tmp_path):
+    settings = SMALL.model_copy(update={"epochs": 5, "schedule": "plateau", "patience": 1,
+                                        "rate": 1e-7, "copies": 1})  # fmt: skip
+    whole = train.teach(corpus, settings, tmp_path / "whole", every=1, log=None)
+
+    def interrupt(line):
+        if line.startswith("epoch 3/"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train.teach(corpus, settings, tmp_path / "broken", every=1, log=interrupt)
+    again = train.teach(corpus, settings, tmp_path / "broken", every=1, log=None)
+    rates = [point["rate"] for point in whole.curve]
+    assert again.history.resumed_from == 3 and rates[-1] < rates[0] / 2
+    assert [point["rate"] for point in again.curve] == rates
+
+
 def test_an_early_end_is_kept_and_remembered(corpus, tmp_path):
     settings = SMALL.model_copy(update={"epochs": 8, "stop": 1, "rate": 1e-9, "copies": 1})
     taught = train.teach(corpus, settings, tmp_path, every=1, log=None)
