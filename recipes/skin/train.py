@@ -5,6 +5,10 @@ for accuracy, the class whose evidence stands out most for balanced accuracy. On
 both: it learns with weights of the classes between those (inverse frequency to the power `SOFTEN`),
 and `priors` moves its answer from the classes' shares in training towards equal ones (A. Menon et
 al., "Long-Tail Learning via Logit Adjustment", ICLR 2021, equation 9).
+
+Two things keep a network with millions of weights from learning ten thousand photographs by heart:
+pairs of maps are mixed as their answers are (V. Verma et al., "Manifold Mixup", ICML 2019, equation
+2), and what counts is the running average of the weights (B. Polyak and A. Juditsky, 1992).
 """
 
 from __future__ import annotations
@@ -26,6 +30,8 @@ from recipes.skin.cut import Cut, Seen
 RATE, HEAD_RATE = 1e-4, 1e-3  # of the upper part and of the matrix on top
 DECAY, SMOOTHING, DROPOUT, SOFTEN = 1e-2, 0.05, 0.4, 0.5
 BATCH = 32
+MIXED = 0.2  # both parameters of the beta distribution of a pair's shares
+AVERAGED = 0.99  # momentum of the weights' running average; a shorter training takes less
 SCALE, EVEN, ANSWERS = "scale", "even", "answers"  # layers of a member
 
 
@@ -106,7 +112,10 @@ def teach(cut: Cut, seen: Seen, labels: np.ndarray, held: Seen, held_labels: np.
     factors = [RATE / HEAD_RATE if id(v) in slow else 1.0 for v in model.trainable_variables]
     rate = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=HEAD_RATE,
                                                   warmup_steps=max(1, steps // 10))  # fmt: skip
-    model.compile(GradedAdamW(factors, learning_rate=rate, weight_decay=DECAY),
+    # No longer than a twentieth of the training, so that the first weights are forgotten.
+    momentum = min(AVERAGED, max(0.0, 1 - 20 / steps))
+    model.compile(GradedAdamW(factors, learning_rate=rate, weight_decay=DECAY, use_ema=True,
+                              ema_momentum=momentum),
                   keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=SMOOTHING),
                   weighted_metrics=["accuracy"])  # fmt: skip
     views = seen.below.shape[1]
@@ -116,15 +125,15 @@ def teach(cut: Cut, seen: Seen, labels: np.ndarray, held: Seen, held_labels: np.
         order = np.random.default_rng((seed, number)).permutation(len(labels))
         # Each view in its turn, so that none comes twice before all came once.
         turn = (first[order] + number) % views
-        return _Epoch(seen, labels, weights, order, turn, classes, batch_size)
+        return _Epoch(seen, labels, weights, order, turn, classes, batch_size, (seed, number, 1))
 
     rows = np.arange(len(held_labels))
     history = training.fit(
         model, epoch_of, _Epoch(held, held_labels, weights, rows, rows * 0, classes, batch_size),
         epochs=epochs, output_dir=output_dir, resume=resume, monitor="val_loss", seed=seed, log=log,
-        settings={"rates": (RATE, HEAD_RATE), "seed": seed, "key": cut.taps.backbone.key,
-                  "batch_size": batch_size, "constancy": cut.constancy, "epochs": epochs,
-                  "maps": seen.shape,
+        settings={"rates": (RATE, HEAD_RATE), "mixed": MIXED, "averaged": momentum, "seed": seed,
+                  "key": cut.taps.backbone.key, "batch_size": batch_size, "epochs": epochs,
+                  "constancy": cut.constancy, "maps": seen.shape,
                   "labels": hashlib.sha256(labels.astype(np.int64).tobytes()).hexdigest()},
     )  # fmt: skip
     return Taught(model, history, softened, cut)
@@ -156,13 +165,16 @@ def _given(seen: Seen, rows: np.ndarray, views) -> dict[str, np.ndarray]:
 
 
 class _Epoch(keras.utils.PyDataset):
-    """Photographs in an order, each in one of its views, with the weights of their classes."""
+    """Photographs in an order, each in one of its views, with the weights of their classes.
 
-    def __init__(self, seen, labels, weights, order, views, classes, batch_size):
+    With a seed each is mixed with another one of its batch.
+    """
+
+    def __init__(self, seen, labels, weights, order, views, classes, batch_size, seed=None):
         super().__init__()
         self.seen, self.labels, self.weights = seen, labels, weights
         self.order, self.views, self.classes = order, views, classes
-        self.batch_size = batch_size
+        self.batch_size, self.seed = batch_size, seed
 
     def __len__(self):
         return -(-len(self.order) // self.batch_size)
@@ -170,6 +182,20 @@ class _Epoch(keras.utils.PyDataset):
     def __getitem__(self, step):
         part = slice(step * self.batch_size, (step + 1) * self.batch_size)
         rows = self.order[part]
+        given = _given(self.seen, rows, self.views[part])
+        # A rare class counts for more, in a mixture too.
         answers = np.eye(self.classes, dtype=np.float32)[self.labels[rows]]
-        return (_given(self.seen, rows, self.views[part]), answers,
-                self.weights[self.labels[rows]].astype(np.float32))  # fmt: skip
+        answers *= self.weights[self.labels[rows], None].astype(np.float32)
+        if self.seed is not None:
+            random = np.random.default_rng((*self.seed, step))
+            share, other = random.beta(MIXED, MIXED, len(rows)), random.permutation(len(rows))
+            *both, answers = (_mixed(each, share, other) for each in (*given.values(), answers))
+            given = dict(zip(given, both, strict=True))
+        weight = answers.sum(axis=1)
+        return given, answers / weight[:, None], weight
+
+
+def _mixed(values: np.ndarray, share: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Each row, a share of it, with another one."""
+    share = share.reshape(-1, *[1] * (values.ndim - 1)).astype(np.float32)
+    return share * values + (1 - share) * values[other]

@@ -96,6 +96,36 @@ def test_priors_move_the_answer_towards_rare_classes(taught, seen):
     assert taught.frequencies[2] > shares[2] and taught.frequencies.sum() == pytest.approx(1)
 
 
+def test_photographs_are_mixed_as_their_answers_are(seen):
+    one, labels = seen[0]
+    weights, rows = np.array([0.5, 1.0, 4.0]), np.arange(0, COUNT, 3)
+    arguments = (one, labels, weights, rows, rows * 0, 3, 30)
+    plain, answers, weight = train._Epoch(*arguments)[0]
+    np.testing.assert_array_equal(answers.argmax(axis=1), labels[rows])
+    np.testing.assert_array_equal(weight, weights[labels[rows]].astype(np.float32))
+    given, mixed, weighed = train._Epoch(*arguments, seed=(0, 0))[0]
+    np.testing.assert_allclose(mixed.sum(axis=1), 1, rtol=1e-6)
+    # What a photograph counts for and what it looks like are mixed by the same share.
+    assert weighed.sum() != pytest.approx(weight.sum(), rel=1e-6)
+    changed = np.flatnonzero(np.abs(given["below"] - plain["below"]).max(axis=1) > 1e-6)
+    assert 0 < len(changed) < len(rows) + 1
+    for row in changed:
+        for other in range(len(rows)):
+            line = plain["below"][other] - plain["below"][row]
+            share = 1 - (given["below"][row] - plain["below"][row]) @ line / max(line @ line, 1e-9)
+            both = share * plain["below"][row] + (1 - share) * plain["below"][other]
+            if other != row and np.abs(both - given["below"][row]).max() < 1e-4:
+                break
+        else:
+            pytest.fail(f"row {row} is a mixture of no two")
+        maps = share * plain["maps"][row] + (1 - share) * plain["maps"][other]
+        np.testing.assert_allclose(given["maps"][row], maps, atol=1e-2)
+        parts = share * weight[row] * answers[row] + (1 - share) * weight[other] * answers[other]
+        np.testing.assert_allclose(mixed[row] * weighed[row], parts, atol=1e-3)
+    again = train._Epoch(*arguments, seed=(0, 0))[0]
+    np.testing.assert_array_equal(again[0]["below"], given["below"])
+
+
 def test_wrong_wishes(seen, tmp_path):
     with pytest.raises(ValueError, match="epochs=0"):
         teach(seen, tmp_path, epochs=0)
