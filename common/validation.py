@@ -68,6 +68,14 @@ class Report:
         if len(held) < KEPT_FINDINGS:
             held.append(finding)
 
+    def take(self, other: Report) -> None:
+        """Note all that another report has found."""
+        self.counts.update(other.counts)
+        self.dropped += other.dropped
+        for kind, found in other._findings.items():
+            held = self._findings.setdefault(kind, [])
+            held += found[: KEPT_FINDINGS - len(held)]
+
     def __bool__(self) -> bool:
         """Whether anything was found."""
         return bool(self.counts)

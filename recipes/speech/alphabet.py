@@ -44,6 +44,11 @@ class Alphabet:
         # A corpus of single words has no space, but what is recognised later may have several.
         return cls("".join(sorted({SPACE, *letters})))
 
+    @classmethod
+    def of_letters(cls, several: Iterable[str]) -> Alphabet:
+        """Every letter of several alphabets."""
+        return cls("".join(sorted(set().union(*several))))
+
     @property
     def size(self) -> int:
         """How many classes a network needs, the blank among them."""

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupShuffleSplit
 
 from common import datasets, doors, files
 from common.card import DataCard
@@ -26,11 +25,11 @@ from common.history import duration
 from common.validation import DataError, Report
 from recipes.speech import audio, layouts, strings
 from recipes.speech.alphabet import BYTES, Alphabet, digits_in, normalised
+from recipes.speech.parts import PARTS, first_look, limited, set_apart
 
 PUBLISHED = ("an4", "fsdd")
 TO_HEAR = "ljspeech_24"  # a published set that is too small to learn from
-PARTS = ("train", "validation", "test")
-APART = {"validation": 0.1, "test": 0.15}  # of the speakers, of data without that part
+AND = " + "  # between sets that are learned from together
 LEFT_OUT = "theo"  # of the Free Spoken Digits' speakers
 LONGEST = 60.0  # seconds of an utterance: a batch of one must fit into memory
 FRAME = 0.04  # seconds of a frame of what the network says, see `model`
@@ -44,7 +43,8 @@ class Corpus:
         name: the catalogue's name, or the name of the user's folder or file.
         synthetic: True where they were spoken by a synthesizer.
         rows: a row an utterance: "path", "begin", "end" (seconds, nan: the whole file),
-            "transcript" (normalised), "speaker", "split" (one of `PARTS`), "seconds", "sha256".
+            "transcript" (normalised), "speaker", "split" (one of `PARTS`), "seconds", "sha256",
+            "lent" (of another set: its voices are learned from, its words are not counted).
         alphabet: what transcripts are written in.
         report: what was dropped and remarked.
         licence, citation: of the recordings.
@@ -61,6 +61,11 @@ class Corpus:
     def part(self, split: str) -> pd.DataFrame:
         """The rows of one of `PARTS`."""
         return self.rows[self.rows["split"] == split].reset_index(drop=True)
+
+    def own(self, split: str) -> pd.DataFrame:
+        """Those of them that no other set has lent."""
+        rows = self.part(split)
+        return rows[~rows["lent"]].reset_index(drop=True)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -82,6 +87,8 @@ class Corpus:
             words = int(rows["transcript"].str.split().str.len().sum())
             table[split] = {"utterances": len(rows), "minutes": rows["seconds"].sum() / 60,
                             "words": words}  # fmt: skip
+            if rows["lent"].any():
+                table[split]["of other sets"] = int(rows["lent"].sum())
         letters = self.alphabet.letters or "the bytes of UTF-8"
         types = {word for text in self.rows["transcript"] for word in text.split()}
         told = self.rows.loc[self.rows["speaker"] != "", "speaker"].nunique()
@@ -90,7 +97,8 @@ class Corpus:
         if self.citation:
             facts["cite"] = self.citation
         title = self.name + (" (synthetic, spoken by a synthesizer)" if self.synthetic else "")
-        return DataCard(title, pd.DataFrame.from_dict(table, orient="index").round(1), facts)
+        shown = pd.DataFrame.from_dict(table, orient="index").round(1)
+        return DataCard(title, shown.astype(object).where(shown.notna(), ""), facts)
 
 
 def load(data: str | os.PathLike, *, columns: dict[str, str] | None = None,
@@ -101,7 +109,8 @@ def load(data: str | os.PathLike, *, columns: dict[str, str] | None = None,
 
     Args:
         data: "sample" (a synthesizer's voices), a published set's name (of "fsdd" digits are
-            joined to strings, see `strings`), or a path, see `layouts.read`.
+            joined to strings, see `strings`), or a path, see `layouts.read`. Several with " + "
+            between them: the first is judged, the others lend it voices, see `lent`.
         columns: see `layouts.read`.
         alphabet: letters to write in, "bytes" for those of UTF-8, None for what is learned.
         speaker: of "fsdd", who is left out to be tested with.
@@ -114,20 +123,25 @@ def load(data: str | os.PathLike, *, columns: dict[str, str] | None = None,
         DataError: the word is no door, or the data cannot be used.
         DatasetError: a published set cannot be had.
     """
+    first, *others = several(data)
+    if others:
+        wish = dict(columns=columns, alphabet=alphabet, speaker=speaker, strict=strict, limit=limit,
+                    seed=seed, log=log)  # fmt: skip
+        return lent(load(first, **wish), [load(other, **wish) for other in others], alphabet)
     source, name, licence, citation = opened(data)
     listed = layouts.read(source, columns)
     if data == "fsdd":
         listed = layouts.read(strings.joined(listed.rows, speaker))
     letters = "" if alphabet == BYTES else alphabet
     rows, found = spelled(listed.rows, listed.report, letters)
-    rows = heard(_first_look(rows, limit, seed), listed.report, found, log)
+    rows = heard(first_look(rows, limit, seed), listed.report, found, log)
     rows = once(rows, listed.report)
     if rows.empty:
         raise DataError(f"{name}: no utterance can be used. {listed.report.summary()}")
     rows = rows.assign(split=rows["split"].replace("", "train"))
     for part in ("test", "validation"):
         if not (rows["split"] == part).any():
-            rows = _set_apart(rows, part, name, seed)
+            rows = set_apart(rows, part, name, seed)
     if not (rows["split"] == "train").any():
         raise DataError(f"{name} has nothing to learn from: every utterance is in another part.")
     parts = rows[rows["speaker"] != ""].groupby("speaker")["split"].nunique()
@@ -137,8 +151,41 @@ def load(data: str | os.PathLike, *, columns: dict[str, str] | None = None,
                           file=source, action="kept")  # fmt: skip
     own = data not in ("sample", *PUBLISHED)
     listed.report.raise_if_strict(own and strict and listed.report.dropped > 0)
-    corpus = Corpus(name, data == "sample", rows, found, listed.report, licence, citation)
-    return _limited(corpus, limit, seed)
+    rows = limited(rows.assign(lent=False), limit, seed)
+    return Corpus(name, data == "sample", rows, found, listed.report, licence, citation)
+
+
+def several(data: str | os.PathLike) -> list[str | os.PathLike]:
+    """The doors that DATA names; a path that is there is one, whatever its name."""
+    if AND not in str(data) or Path(data).expanduser().exists():
+        return [data]
+    return [each.strip() for each in str(data).split(AND)]
+
+
+def lent(corpus: Corpus, others: list[Corpus], alphabet: str | None = None) -> Corpus:
+    """A corpus that also learns from what others learn from and are validated with.
+
+    Their test parts stay aside, and its own validation and test parts are what they were.
+
+    Args:
+        alphabet: as `load` takes it; None learns one of all transcripts.
+    """
+    parts, report = [corpus.rows], corpus.report
+    for other in others:
+        rows = other.rows[other.rows["split"] != "test"]
+        voices = [who and f"{who} ({other.name})" for who in rows["speaker"]]
+        parts.append(rows.assign(split="train", lent=True, speaker=voices))
+        report.take(other.report)
+    rows = once(pd.concat(parts, ignore_index=True), report)
+    letters = corpus.alphabet if alphabet else Alphabet.of_letters(
+        each.alphabet.letters for each in (corpus, *others))
+    told = {each.name: each for each in (corpus, *others)}
+    spoken = any(each.synthetic for each in told.values())
+    return replace(
+        corpus, rows=rows, alphabet=letters, synthetic=spoken,
+        licence="; ".join(f"{name}: {each.licence}" for name, each in told.items()),
+        citation=" ".join(each.citation for each in told.values() if each.citation),
+    )  # fmt: skip
 
 
 def strangers(data: str | os.PathLike, *, columns: dict[str, str] | None = None,
@@ -151,7 +198,7 @@ def strangers(data: str | os.PathLike, *, columns: dict[str, str] | None = None,
     source, name, licence, citation = opened(data, "STRANGERS", (*PUBLISHED, TO_HEAR))
     listed = layouts.read(source, columns)
     rows, alphabet = spelled(listed.rows, listed.report)
-    rows = heard(rows, listed.report, alphabet, log).assign(split="test")
+    rows = heard(rows, listed.report, alphabet, log).assign(split="test", lent=False)
     if rows.empty:
         raise DataError(f"{name}: no utterance can be used. {listed.report.summary()}")
     name = name if data in (*PUBLISHED, TO_HEAR) else f"strangers: {name}"
@@ -285,52 +332,3 @@ def _without(rows: pd.DataFrame, problems: list, report: Report) -> pd.DataFrame
             report.add(problem[0], problem[1], file=row.path, row=row.line or None)
     good = np.array([not problem for problem in problems], bool)
     return rows[good].reset_index(drop=True)
-
-
-def _set_apart(rows: pd.DataFrame, part: str, name: str, seed: int) -> pd.DataFrame:
-    """Some speakers of the training part to another one; some utterances where none is known."""
-    known = np.flatnonzero(rows["split"] == "train")
-    told = rows["speaker"].to_numpy(object)[known]
-    # Who is not told speaks for himself alone.
-    groups = np.where(told == "", [f"\0{place}" for place in known], told)
-    if len(set(told) - {""}) < 3:
-        groups = np.arange(len(known))
-    if len(known) < 10:
-        raise DataError(f"{name} has {len(known)} utterance(s) to learn from, and none for {part}. "
-                        "Give at least 10, or parts of your own (folders train, dev, test).")
-    # Shares are of speakers, and one of them may have spoken nearly everything.
-    chosen = known
-    for again in range(20):
-        divide = GroupShuffleSplit(1, test_size=APART[part], random_state=seed + 1000 * again)
-        drawn = next(divide.split(known, groups=groups))[1]
-        chosen = min(chosen, drawn, key=len)
-        if len(drawn) <= 2 * APART[part] * len(known):
-            chosen = drawn
-            break
-    split = rows["split"].to_numpy(object).copy()
-    split[known[chosen]] = part
-    return rows.assign(split=split)
-
-
-def _first_look(rows: pd.DataFrame, limit: int | None, seed: int) -> pd.DataFrame:
-    """Somewhat more than `limit` rows, the same share of every part: others need not be heard."""
-    wanted = None if limit is None else max(2 * limit, limit + 50)
-    if wanted is None or wanted >= len(rows):
-        return rows
-    kept = []
-    for split in rows["split"].unique():
-        inside = np.flatnonzero(rows["split"] == split)
-        count = max(1, round(wanted / len(rows) * len(inside)))
-        kept += np.random.default_rng((seed, 2)).permutation(inside)[:count].tolist()
-    return rows.iloc[sorted(kept)].reset_index(drop=True)
-
-
-def _limited(corpus: Corpus, limit: int | None, seed: int) -> Corpus:
-    if limit is None or limit >= len(corpus):
-        return corpus
-    share, kept = limit / len(corpus), []
-    for split in PARTS:
-        inside = np.flatnonzero(corpus.rows["split"] == split)
-        count = max(1, round(share * len(inside)))
-        kept += np.random.default_rng(seed).permutation(inside)[:count].tolist()
-    return replace(corpus, rows=corpus.rows.iloc[sorted(kept)].reset_index(drop=True))

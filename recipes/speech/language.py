@@ -32,14 +32,15 @@ def unit_of(corpus: Corpus, text: str | Path | None = None) -> str:
     if text and str(text).endswith(".arpa"):
         vocabulary = of_corpus(corpus, text).vocabulary
         return LETTERS if vocabulary <= set(corpus.alphabet.names) else WORDS
-    known, held = ({word for line in corpus.part(part)["transcript"] for word in line.split()}
+    known, held = ({word for line in corpus.own(part)["transcript"] for word in line.split()}
                    for part in ("train", "validation"))  # fmt: skip
     known |= {word for line in (lines_of(text, corpus) if text else []) for word in line}
     return LETTERS if len(held - known) > len(held & known) else WORDS
 
 
 def of_corpus(corpus: Corpus, text: str | Path | None = None, unit: str = WORDS) -> NGram:
-    """n-grams of the training transcripts, and of the lines of a text file if one is given.
+    """n-grams of the training transcripts (not of those that other sets lent), and of the lines of
+    a text file if one is given.
 
     A path that ends with .arpa is a finished model and is read as it is.
 
@@ -53,7 +54,7 @@ def of_corpus(corpus: Corpus, text: str | Path | None = None, unit: str = WORDS)
         if not Path(text).expanduser().is_file():
             raise DataError(f"TEXT={str(text)!r} does not exist.")
         return NGram.read(Path(text).expanduser())
-    lines = corpus.part("train")["transcript"].tolist()
+    lines = corpus.own("train")["transcript"].tolist()
     lines += [SPACE.join(words) for words in (lines_of(text, corpus) if text else [])]
     return estimate([units(line, corpus.alphabet, unit) for line in lines], ORDERS[unit])
 
@@ -99,7 +100,7 @@ def facts(model: NGram, corpus: Corpus, unit: str = WORDS) -> pd.DataFrame:
     rows = {}
     for part in PARTS:
         perplexity, unknown = model.perplexity(
-            [units(text, corpus.alphabet, unit) for text in corpus.part(part)["transcript"]])
+            [units(text, corpus.alphabet, unit) for text in corpus.own(part)["transcript"]])
         rows[part] = {f"perplexity by {unit.rstrip('s')}": round(perplexity, 1),
                       f"unknown {unit}": f"{unknown:.2%}"}  # fmt: skip
     return pd.DataFrame.from_dict(rows, orient="index")

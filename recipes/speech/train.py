@@ -23,6 +23,7 @@ from recipes.speech.data import Corpus
 from recipes.speech.decode import best_path
 from recipes.speech.features import LogMel
 from recipes.speech.model import Recogniser, spoken
+from recipes.speech.transcriber import Transcriber
 
 
 class Settings(BaseModel):
@@ -73,15 +74,17 @@ class Taught:
 
 
 def teach(corpus: Corpus, settings: Settings, output_dir: str | Path | None = None, *,
-          start: Recogniser | None = None, anew: int = 1, every: int = 5, resume: bool = True,
+          start: Transcriber | None = None, anew: int | None = None, every: int = 5,
+          resume: bool = True,
           log: Callable[[str], None] | None = print) -> Taught:  # fmt: skip
     """Teach a recogniser on the training part.
 
     Args:
         output_dir: checkpoints and the curve go there; a stopped run goes on after its last whole
             epoch. None keeps none.
-        start: a taught network whose layers are the first weights of this one; its last `anew`
-            layers begin afresh, the letters' matrix among them.
+        start: a taught network whose layers are the first weights of this one.
+        anew: so many of its last layers begin afresh, the letters' matrix among them; None: that
+            one alone if it writes in other letters, else none.
         every: epochs between two points of the curve.
 
     Raises:
@@ -90,7 +93,9 @@ def teach(corpus: Corpus, settings: Settings, output_dir: str | Path | None = No
     """
     layer, model = LogMel(bands=settings.bands), network(settings, corpus.alphabet.size)
     if start is not None:  # what does not fit is told before anything is computed
-        transfer(start, model, anew)
+        if anew is None:
+            anew = int(start.alphabet != corpus.alphabet)
+        transfer(start.model, model, anew)
     rows, held = corpus.part("train"), corpus.part("validation")
     copies, stages = changed(rows, layer, settings, log)
     plain = prepare.of_rows(rows, layer, log=log)
@@ -110,7 +115,7 @@ def teach(corpus: Corpus, settings: Settings, output_dir: str | Path | None = No
         model, batches.epoch, None, epochs=settings.epochs, output_dir=output_dir,
         resume=resume, restore_best=False, callbacks=[curve], seed=settings.seed, log=log,
         settings={**settings.model_dump(), "corpus": corpus.fingerprint,
-                  "letters": corpus.alphabet.letters, "start": _digest(start),
+                  "letters": corpus.alphabet.letters, "start": _digest(start and start.model),
                   "anew": anew if start is not None else None},
     )  # fmt: skip
     return Taught(model, layer, corpus.alphabet, history, curve.timed(history),

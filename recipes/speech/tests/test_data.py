@@ -107,7 +107,7 @@ def test_a_limit_spares_the_others(folder, monkeypatch):
     heard, read = [], data.audio.read
     monkeypatch.setattr(data.audio, "read", lambda path, **wish: (heard.append(path),
                                                                   read(path, **wish))[1])
-    monkeypatch.setattr(data, "_first_look", lambda rows, limit, seed: rows.head(2 * limit))
+    monkeypatch.setattr(data, "first_look", lambda rows, limit, seed: rows.head(2 * limit))
     assert len(load(folder, limit=12)) == 12 and len(heard) == 24
 
 
