@@ -24,6 +24,19 @@ def test_counts_and_first_offenders():
     assert report.first("no such kind") == []
 
 
+def test_a_report_takes_what_another_found(monkeypatch):
+    report, other = example(), Report("more.csv")
+    other.add("empty text", "nothing", file="/data/more.csv", row=3)
+    other.add("new kind", "odd", action="kept")
+    report.take(other)
+    assert report.counts == {"empty text": 8, "duplicate": 1, "new kind": 1}
+    assert report.dropped == 8 and len(report.to_frame()) == 10
+    assert report.first("empty text", 9)[-1].file == "/data/more.csv"
+    monkeypatch.setattr(validation, "KEPT_FINDINGS", 8)
+    report.take(example())
+    assert report.counts["empty text"] == 15 and len(report.first("empty text", 99)) == 8
+
+
 def test_summary_names_file_and_row_of_the_first():
     assert example().summary().splitlines() == [
         "reviews.csv: 7 dropped, 1 kept with a remark.",

@@ -87,7 +87,7 @@ class Corpus:
             words = int(rows["transcript"].str.split().str.len().sum())
             table[split] = {"utterances": len(rows), "minutes": rows["seconds"].sum() / 60,
                             "words": words}  # fmt: skip
-            if rows["lent"].any():
+            if self.rows["lent"].any():
                 table[split]["of other sets"] = int(rows["lent"].sum())
         letters = self.alphabet.letters or "the bytes of UTF-8"
         types = {word for text in self.rows["transcript"] for word in text.split()}
@@ -97,8 +97,7 @@ class Corpus:
         if self.citation:
             facts["cite"] = self.citation
         title = self.name + (" (synthetic, spoken by a synthesizer)" if self.synthetic else "")
-        shown = pd.DataFrame.from_dict(table, orient="index").round(1)
-        return DataCard(title, shown.astype(object).where(shown.notna(), ""), facts)
+        return DataCard(title, pd.DataFrame.from_dict(table, orient="index").round(1), facts)
 
 
 def load(data: str | os.PathLike, *, columns: dict[str, str] | None = None,

@@ -1,11 +1,13 @@
 """Every file is heard before it is learned from; what cannot be used is named, others stay."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
 
 from common.validation import DataError
-from recipes.speech import data
+from recipes.speech import data, language
 
 RATE = 16_000
 WORDS = "one two three four five six seven eight nine ten".split()
@@ -109,6 +111,40 @@ def test_a_limit_spares_the_others(folder, monkeypatch):
                                                                   read(path, **wish))[1])
     monkeypatch.setattr(data, "first_look", lambda rows, limit, seed: rows.head(2 * limit))
     assert len(load(folder, limit=12)) == 12 and len(heard) == 24
+
+
+def test_another_set_lends_its_voices(folder, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other") / "more"
+    lines = ["wav_filename,transcript,speaker,split"]
+    for k, split in enumerate(["train"] * 12 + ["validation"] * 3 + ["test"] * 5):
+        say(other / f"{k}.wav", seconds=1.1, pitch=900 + k)
+        lines.append(f"{k}.wav,quay jazz {WORDS[k % 10]},a,{split}")
+    # One of its recordings is in our test part: that one may not be learned from.
+    mine = load(folder)
+    (other / "same.wav").write_bytes(Path(mine.part("test")["path"].iloc[0]).read_bytes())
+    lines.append(f"same.wav,{mine.part('test')['transcript'].iloc[0]},a,train")
+    say(other / "bad.wav")
+    lines.append("bad.wav,,a,train")
+    (other / "more.csv").write_text("\n".join(lines) + "\n")
+    both = data.load(f"{folder / 'all.csv'} + {other / 'more.csv'}", log=None)
+    for part in ("validation", "test"):
+        assert both.part(part)["sha256"].tolist() == mine.part(part)["sha256"].tolist()
+    assert len(both.part("train")) == len(mine.part("train")) + 15
+    assert both.own("train")["transcript"].tolist() == mine.part("train")["transcript"].tolist()
+    assert both.name == mine.name and both.fingerprint != mine.fingerprint
+    assert {"q", "j"} <= set(both.alphabet.letters) and "q" not in mine.alphabet.letters
+    assert "a (more.csv)" in set(both.part("train")["speaker"])
+    words = both.report.summary()
+    assert "same recording twice" in words and "bad.wav" in words
+    assert "of other sets" in str(both.card()) and "of other sets" not in str(mine.card())
+    assert "jazz" not in language.of_corpus(both).vocabulary
+    with pytest.raises(DataError, match="'nothing' is no data set and no path"):
+        data.load(f"{folder / 'all.csv'} + nothing", log=None)
+
+
+def test_a_path_with_a_plus_is_one_path(folder):
+    (folder / "all.csv").rename(folder / "a + b.csv")
+    assert len(data.load(folder / "a + b.csv", log=None)) == 40
 
 
 def test_remarks_stay(folder):

@@ -7,10 +7,12 @@ import pytest
 
 from data_scripts import sample_speech
 from recipes.speech import augment, batches, data, prepare, train
+from recipes.speech.alphabet import Alphabet
 from recipes.speech.batches import Batches, Masks
 from recipes.speech.features import LogMel
 from recipes.speech.prepare import Heard
-from recipes.speech.train import Settings
+from recipes.speech.train import Curve, Settings
+from recipes.speech.transcriber import Transcriber
 
 SMALL = Settings(width=16, blocks=1, kernel=5, right=2, bands=16, epochs=3, copies=2, seconds=20)
 
@@ -246,3 +248,18 @@ def test_a_network_begins_with_the_layers_of_another():
     wider = train.network(SMALL.model_copy(update={"width": 24}), 5)
     with pytest.raises(ValueError, match="START.*width 16 there, 24 here"):
         train.transfer(one, wider)
+
+
+def test_a_start_of_the_same_letters_keeps_all(corpus, monkeypatch):
+    once = SMALL.model_copy(update={"epochs": 1, "copies": 1, "rate": 1e-9, "average": 0})
+    first = train.teach(corpus, once, log=None, every=1)
+    monkeypatch.setattr(Curve, "on_epoch_end", lambda *_, **__: None)
+    monkeypatch.setattr(Curve, "timed", lambda *_: [])
+    for more, kept in (("", True), ("ß", False)):
+        other = replace(corpus, alphabet=Alphabet(corpus.alphabet.letters + more))
+        found = train.teach(other, once, start=Transcriber(first.model, corpus.alphabet), log=None)
+        matrix = np.asarray(found.model.answers.kernel)
+        before = np.asarray(first.model.answers.kernel)
+        assert (matrix.shape == before.shape and np.allclose(matrix, before, atol=1e-4)) == kept
+        mine, theirs = (each.stack[0].convolve.kernel for each in (found.model, first.model))
+        np.testing.assert_allclose(np.asarray(mine), np.asarray(theirs), atol=1e-4)
