@@ -19,8 +19,9 @@ import soxr
 from data_scripts.rooms import noise, room
 from recipes.speech.audio import late_librosa
 
-CODECS = {"telephone": (8_000, "WAV", "ULAW"), "gsm": (8_000, "WAV", "GSM610"),
-          "mp3": (16_000, "MP3", "MPEG_LAYER_III"), "ogg": (16_000, "OGG", "VORBIS")}  # fmt: skip
+CODECS = {"narrow": (8_000, "WAV", "PCM_16"), "telephone": (8_000, "WAV", "ULAW"),
+          "gsm": (8_000, "WAV", "GSM610"), "mp3": (16_000, "MP3", "MPEG_LAYER_III"),
+          "ogg": (16_000, "OGG", "VORBIS")}  # fmt: skip
 
 
 def speed(samples: np.ndarray, rate: int, factor: float) -> np.ndarray:

@@ -78,10 +78,11 @@ def test_codecs_keep_the_tone_and_its_length(tone, name):
     assert 0 < np.abs(found - tone).max()
 
 
-def test_a_telephone_has_no_treble():
+@pytest.mark.parametrize("name", ["telephone", "narrow"])
+def test_a_telephone_has_no_treble(name):
     time = np.arange(RATE) / RATE
     treble = (0.3 * np.sin(2 * np.pi * 6000 * time)).astype(np.float32)
-    assert decibel(augment.codec(treble, RATE, "telephone")) < decibel(treble) - 25
+    assert decibel(augment.codec(treble, RATE, name)) < decibel(treble) - 25
 
 
 def test_a_line_of_wishes(tone):
