@@ -17,8 +17,8 @@ import numpy as np
 from common.vision.taps import Taps, inside, pooled
 from recipes.skin.colour import Constancy
 
-# Half of the depth and a little more: what lies above has three quarters of the weights.
-CUTS = {"inception_v3": "mixed5", "inception_v3_to_mixed8": "mixed5",
+# A third to half of the depth: what lies above has three quarters of the weights or more.
+CUTS = {"inception_v3": "mixed3", "inception_v3_to_mixed8": "mixed3",
         "mobilenet_v2": "block_6_expand_relu", "small": "maps_2_added"}  # fmt: skip
 VIEWS = 4  # in which a photograph is judged, see `taps.TURNS`
 
