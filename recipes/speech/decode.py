@@ -38,8 +38,8 @@ class Search(BaseModel):
 
     beam: int = Field(100, ge=1)
     readings: int = Field(10, ge=1)  # that are given, the best first
-    letters: int = Field(8, ge=1)  # that are tried at a frame, the likeliest first
-    threshold: float = Field(18.0, gt=0)  # how far below the best a path may fall
+    letters: int = Field(7, ge=1)  # that are tried at a frame, the likeliest first
+    threshold: float = Field(15.0, gt=0)  # how far below the best a path may fall
     alpha: float = Field(1.5, ge=0)  # of the language model
     beta: float = 0.5  # for each word
 
@@ -170,11 +170,14 @@ class Decoder:
         chances = np.ascontiguousarray(np.concatenate([chances, last]), np.float32)
         found = search.decode(chances.ctypes.data, *chances.shape)
         texts: dict[str, tuple] = {}
-        for each in found:  # the best first
-            if len(texts) == most:
+        for begin in range(0, len(found), most):  # the best first; many say the same
+            some = found[begin : begin + most]
+            for each, spoken in zip(some, self._spoken([each.tokens for each in some]),
+                                    strict=True):  # fmt: skip
+                texts.setdefault(SPACE.join([word for word, *_ in spoken]), (each.score, spoken))
+            if len(texts) >= most:
+                texts = dict(itertools.islice(texts.items(), most))
                 break
-            spoken = self._spoken(each.tokens)
-            texts.setdefault(SPACE.join(word for word, *_ in spoken), (each.score, spoken))
         scores = np.array([score for score, _ in texts.values()])
         if not len(scores):
             return [Hypothesis("", NEVER, 0.0, [])]
@@ -191,22 +194,28 @@ class Decoder:
                     ]  # fmt: skip
         return sorted(readings, key=lambda each: -each.score)
 
-    def _spoken(self, path: Sequence[int]) -> list[tuple[str, float, float]]:
-        """Words of a path with one letter a frame, and their seconds."""
-        numbers = np.asarray(path[1:], int)  # the first is before all frames
-        is_space, is_spoken = numbers == self.space, (numbers != BLANK) & (numbers != self.space)
-        is_new = is_spoken & (np.diff(numbers, prepend=BLANK) != 0)
-        ends = 1 + np.maximum.accumulate(np.where(is_spoken, np.arange(len(numbers)), -1))
-        words, letters, begin = [], [], 0
-        for frame in [*np.flatnonzero(is_new | is_space).tolist(), len(numbers)]:
-            if frame < len(numbers) and not is_space[frame]:
-                begin = begin if letters else frame
-                letters.append(int(numbers[frame]))
-            elif letters:
-                end = int(ends[min(frame, len(numbers) - 1)])
-                words.append((self.alphabet.decode(letters), begin * FRAME, end * FRAME))
-                letters = []
-        return words
+    def _spoken(self, paths: Sequence[Sequence[int]]) -> list[list[tuple[str, float, float]]]:
+        """Words of paths with one letter a frame, and their seconds."""
+        numbers = np.array(paths)[:, 1:]  # the first is before all frames
+        is_space = numbers == self.space
+        is_spoken = (numbers != BLANK) & ~is_space
+        is_new = is_spoken.copy()
+        is_new[:, 1:] &= numbers[:, 1:] != numbers[:, :-1]
+        last_spoken = np.where(is_spoken, np.arange(numbers.shape[1]), -1)
+        ends = 1 + np.maximum.accumulate(last_spoken, axis=1)
+        found = []
+        for row, told, end in zip(numbers.tolist(), is_new | is_space, ends.tolist(), strict=True):
+            words, letters, begin = [], [], 0
+            for frame in [*np.flatnonzero(told).tolist(), len(row)]:
+                if frame < len(row) and row[frame] != self.space:
+                    begin = begin if letters else frame
+                    letters.append(row[frame])
+                elif letters:
+                    last = end[min(frame, len(row) - 1)]
+                    words.append((self.alphabet.decode(letters), begin * FRAME, last * FRAME))
+                    letters = []
+            found.append(words)
+        return found
 
 
 def _share_of(begin: float, end: float, places: Sequence[tuple], shares: np.ndarray) -> float:
