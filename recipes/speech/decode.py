@@ -117,7 +117,7 @@ class Decoder:
                                  f"{alphabet.letters!r}.")  # fmt: skip
         else:  # in the order of the letters' numbers; the blank is never asked for
             names = ["<blank>", *alphabet.names]
-        self.names = [*names, UNKNOWN]
+        self.names, self.known = [*names, UNKNOWN], frozenset(names)
         with tempfile.TemporaryDirectory() as folder:
             # KenLM reads the whole file before it returns.
             path = model.write(Path(folder) / "model.arpa")
@@ -174,6 +174,9 @@ class Decoder:
             some = found[begin : begin + most]
             for each, spoken in zip(some, self._spoken([each.tokens for each in some]),
                                     strict=True):  # fmt: skip
+                # Where every path ends within a word, so does the best.
+                if self.has_words and spoken and spoken[-1][0] not in self.known:
+                    spoken = spoken[:-1]
                 texts.setdefault(SPACE.join([word for word, *_ in spoken]), (each.score, spoken))
             if len(texts) >= most:
                 texts = dict(itertools.islice(texts.items(), most))

@@ -128,6 +128,15 @@ def test_silence_and_nothing(words):
         Decoder(Alphabet("ab"), words)
 
 
+def test_what_ends_within_a_word_is_no_word():
+    known = Decoder(AB, estimate([["abb", "a"], ["a"]], 2))
+    logits = np.full((6, 4), -9.0)
+    logits[range(6), AB.encode("a ab") + [BLANK, BLANK]] = 9
+    assert known.search(Search(beam=1, letters=1))(logits)[0].text == "a"
+    wide = known.search(Search(beam=50, letters=4, threshold=99))(logits)
+    assert {word for each in wide for word in each.text.split()} == {"a", "abb"}
+
+
 def test_any_script_by_its_bytes():
     alphabet = Alphabet()
     model = estimate([["ja", "ök"], ["über", SPACE.join("é")]], 2)
