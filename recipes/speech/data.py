@@ -114,7 +114,7 @@ def load(data: str | os.PathLike, *, columns: dict[str, str] | None = None,
         alphabet: letters to write in, "bytes" for those of UTF-8, None for what is learned.
         speaker: of "fsdd", who is left out to be tested with.
         strict: refuse the user's data if anything in it must be dropped.
-        limit: keep about so many utterances, the same share of every part.
+        limit: keep about so many utterances of each set, the same share of every part.
         seed: of the division of data without parts, and of what `limit` keeps.
         log: receives how far the check is.
 
