@@ -155,10 +155,17 @@ def load(data: str | os.PathLike, *, columns: dict[str, str] | None = None,
 
 
 def several(data: str | os.PathLike) -> list[str | os.PathLike]:
-    """The doors that DATA names; a path that is there is one, whatever its name."""
-    if AND not in str(data) or Path(data).expanduser().exists():
+    """The doors that DATA names; a path that is there is one, whatever its name.
+
+    Raises:
+        DataError: nothing stands beside a plus.
+    """
+    if "+" not in str(data) or Path(data).expanduser().exists():
         return [data]
-    return [each.strip() for each in str(data).split(AND)]
+    names = [each.strip() for each in str(data).split("+")]
+    if not all(names):
+        raise DataError(f"DATA={str(data)!r}: before and after each + stands a set or a path.")
+    return names
 
 
 def lent(corpus: Corpus, others: list[Corpus], alphabet: str | None = None) -> Corpus:

@@ -140,6 +140,8 @@ def test_another_set_lends_its_voices(folder, tmp_path_factory):
     assert "jazz" not in language.of_corpus(both).vocabulary
     with pytest.raises(DataError, match="'nothing' is no data set and no path"):
         data.load(f"{folder / 'all.csv'} + nothing", log=None)
+    with pytest.raises(DataError, match="before and after each [+] stands a set"):
+        data.load(f"{folder / 'all.csv'}+", log=None)
 
 
 def test_a_path_with_a_plus_is_one_path(folder):
