@@ -29,7 +29,7 @@ RATE = 16_000
 def main(arguments: list[str] | None = None) -> int:
     """Print the tables; exit code 0."""
     parser = argparse.ArgumentParser(prog="python -m ci.benchmarks.speech")
-    parser.add_argument("--recordings", type=int, default=256)
+    parser.add_argument("--recordings", type=int, default=2048)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each at most")
     parser.add_argument("--width", type=int, default=256, help="of the network")
     parser.add_argument("--blocks", type=int, default=6)
