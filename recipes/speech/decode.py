@@ -32,14 +32,18 @@ _LOADING = re.compile(r"Loading the LM|Reading |----5---|\*+$")  # what KenLM sa
 
 
 class Search(BaseModel):
-    """How wide the beam is, and what counts how much."""
+    """How wide the beam is, and what counts how much.
+
+    A narrower threshold loses words where the language model counts much (alpha of 3 or 4): until a
+    word's end only its letters speak for it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     beam: int = Field(100, ge=1)
     readings: int = Field(10, ge=1)  # that are given, the best first
     letters: int = Field(7, ge=1)  # that are tried at a frame, the likeliest first
-    threshold: float = Field(15.0, gt=0)  # how far below the best a path may fall
+    threshold: float = Field(18.0, gt=0)  # that a path may fall below the best
     alpha: float = Field(1.5, ge=0)  # of the language model
     beta: float = 0.5  # for each word
 
