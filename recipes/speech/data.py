@@ -171,7 +171,8 @@ def several(data: str | os.PathLike) -> list[str | os.PathLike]:
 def lent(corpus: Corpus, others: list[Corpus], alphabet: str | None = None) -> Corpus:
     """A corpus that also learns from what others learn from and are validated with.
 
-    Their test parts stay aside, and its own validation and test parts are what they were.
+    Their test parts stay aside, and its own validation and test parts are what they were, but for
+    recordings that another set has with other words: of such none is left, see `once`.
 
     Args:
         alphabet: as `load` takes it; None learns one of all transcripts.

@@ -35,7 +35,7 @@ SETS = {
     },
     "sample": {OURS: dict(epochs=14, width=160, blocks=4, seconds=15, steps="speed 0.85 1.15")},
 }
-# Each of them once; without other people's voices the softest one, and the one least understood.
+# Each of them once; two of them also with no other people's voices to learn from.
 LEFT_OUT = {"fsdd": {OURS: ("theo", "george", "jackson", "lucas", "nicolas"),
                      ALONE: ("theo", "lucas")}}  # fmt: skip
 LENDERS = {"fsdd": "an4"}  # also learned from, and what was learned from it is the beginning
