@@ -51,7 +51,7 @@ def study(lesions, constancy: str, folder: Path) -> list[dict]:
     from common import screening_records
     from common.vision import backbones
     from common.vision.taps import Taps
-    from recipes.skin import changes, data, report, seeing, train
+    from recipes.skin import changes, data, person, report, seeing, train
     from recipes.skin.cut import VIEWS, Cut
 
     backbone, size, epochs, rates = SETS[lesions.name]
@@ -86,6 +86,10 @@ def study(lesions, constancy: str, folder: Path) -> list[dict]:
     found, records = measured(list(range(len(members))), variant)
     if is_usual:
         records += measured([0], one)[1]
+        both = person.beside(rows, found, count)
+        if both:
+            records += report.measure(lesions, rows["test"], both[0]["test"], wanted,
+                                      report.TOLD, seeds)  # fmt: skip
         chosen = report.thresholds(lesions, rows["validation"], found["validation"], *rates)
         ill, score = report.malignant(lesions, rows["test"], found["test"])
         points = screening_records.at(ill, score, chosen, None)
