@@ -8,11 +8,13 @@ import cv2
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from common import pictures, plots
 from recipes.skin import changes as changes_of
 from recipes.skin import colour, explain
 from recipes.skin.data import NAMES, Lesions
+from recipes.skin.person import Person
 
 WIDTH, HEIGHT = 320, 240  # of photographs as they are shown
 
@@ -73,3 +75,22 @@ def said(lesions: Lesions, rows: pd.DataFrame, found: np.ndarray, places: np.nda
     """
     bad = found[:, lesions.is_malignant(np.arange(len(lesions.classes)))].sum(axis=1)
     return [f"{lesions.classes[rows.label[k]]}; malignant {bad[k]:.0%}" for k in places]
+
+
+def person(known: Person, classes: list[str], title: str) -> Figure:
+    """How many times as often as on the whole each class has what is told."""
+    names, values = zip(*[(f"{question}: {answer}", row) for question, table in known.tables.items()
+                          for answer, row in zip(table.index, table.to_numpy(), strict=True)],
+                        strict=True)  # fmt: skip
+    figure, axes = plots.plt.subplots(figsize=(7.5, 1.6 + 0.26 * len(names)), layout="constrained")
+    edge = np.log(4)
+    shown = axes.imshow(np.array(values), cmap="PuOr_r", vmin=-edge, vmax=edge, aspect="auto")
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xticks(range(len(classes)), classes)
+    axes.grid(visible=False)
+    axes.set_title(title)
+    times = FuncFormatter(lambda value, _: f"{np.exp(value):.3g}")
+    bar = figure.colorbar(shown, ticks=np.log([1 / 4, 1 / 2, 1, 2, 4]), extend="both", format=times)
+    bar.set_label("times as often as on the whole")
+    plots.plt.close(figure)
+    return figure

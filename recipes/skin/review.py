@@ -147,11 +147,15 @@ def verdict(lesions: Lesions, records: list[dict], backbone: Backbone) -> str:
 
     kind, count = "synthetic " if lesions.synthetic else "", len(lesions.part("test"))
     constant = value[report.MOST, "accuracy"]["value"]
+    told, area = [], "AUC of malignant"
+    if (report.TOLD, area) in value:
+        told = [f"With age, sex and place, where they are told: {figure(area, report.TOLD)}."]
     return "\n".join([
         f"{count:,} {kind}test photographs: balanced accuracy {figure('balanced accuracy')} of "
         f"what stands out, accuracy {figure('accuracy')} of the likeliest class (always the "
         f"commonest: {constant:.3f}).",
-        f"Malignant or not: area under the curve {figure('AUC of malignant')}.",
+        f"Malignant or not: area under the curve {figure(area)}.",
+        *told,
         f"With {backbone.said}. {NOTICE}",
     ])
 

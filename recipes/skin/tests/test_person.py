@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recipes.skin import data, person
+from recipes.skin import data, look, person
 
 
 def people(labels, **told):
@@ -55,6 +55,8 @@ def test_the_sample_tells(drawn):
     old = people([0], age=80.0)
     evidence = dict(zip(lesions.classes, known.evidence(old)[0], strict=True))
     assert evidence["bcc"] > evidence["nv"]
+    axes = look.person(known, lesions.classes, "drawn").axes[0]
+    assert "age: 80s" in [label.get_text() for label in axes.get_yticklabels()]
 
 
 def test_beside_the_photograph(drawn):
