@@ -14,6 +14,7 @@ class Skin(parameters.Parameters):
     """Every upper-case parameter of skin.ipynb."""
 
     EPOCHS: int = Field(ge=1)
+    BATCH_SIZE: int | None = Field(ge=2)  # one photograph alone has no spread
     COLUMNS: str
     MALIGNANT: str
     READERS: str | None

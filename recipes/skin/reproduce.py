@@ -31,21 +31,25 @@ def reproduce(name: str, folder: Path) -> None:
     backbone, size, epochs, _ = SETS[name]
     keras.config.set_dtype_policy("float32" if name == "sample" else "mixed_bfloat16")
     for constancy in (USUAL, *(kind for kind in colour.KINDS if kind != USUAL)):
-        started, records = time.time(), study(lesions, constancy, folder / constancy)
+        started = time.time()
+        records, before = study(lesions, constancy, folder / constancy)
         if constancy == USUAL:
             records += report.measure_baselines(lesions, [])
         run = results.record(
             folder / constancy, "skin", results.describe(lesions),
             {"metric": "balanced accuracy", "variant": records[0]["variant"]}, records,
             {"DATA": name, "BACKBONE": backbone, "SIZE": size, "EPOCHS": epochs, "SEED": SEED,
-             "CONSTANCY": constancy, "MEMBERS": len(records[0]["seeds"])}, started,
+             "CONSTANCY": constancy, "MEMBERS": len(records[0]["seeds"])}, started - before,
         )  # fmt: skip
         results.merge(ROOT / "results" / "skin.json", [run], "reproduce")
         print(results.table(records, [], name, lesions.synthetic).to_string(), flush=True)
 
 
-def study(lesions, constancy: str, folder: Path) -> list[dict]:
-    """Records of one light; of ours also each member's, the operating points, the curve."""
+def study(lesions, constancy: str, folder: Path) -> tuple[list[dict], float]:
+    """Records of one light; of the usual one also one member's, the operating points, the curve.
+
+    With the seconds that an earlier run spent on epochs from which this one went on.
+    """
     import numpy as np
 
     from common import screening_records
@@ -99,7 +103,8 @@ def study(lesions, constancy: str, folder: Path) -> list[dict]:
                                       whole=logits["test"][0], draws=draws, log=print)
         records += screening_records.of_curve(lesions.name, variant, curve, "photographs",
                                               report.CURVES, seeds[:1])  # fmt: skip
-    return records
+    trained = [member.history for member in members]
+    return records, sum(sum(each.seconds[: each.resumed_from]) for each in trained)
 
 
 if __name__ == "__main__":

@@ -63,17 +63,19 @@ class Taught:
         return total / seen.below.shape[1]
 
 
-def network(cut: Cut, mean: np.ndarray, variance: np.ndarray, classes: int, seed: int
-            ) -> keras.Model:  # fmt: skip
+def network(cut: Cut, mean: np.ndarray, variance: np.ndarray, classes: int, seed: int,
+            momentum: float = AVERAGED) -> keras.Model:  # fmt: skip
     """A fresh matrix on the features of all layers, standardised as the training photographs'.
 
     Args:
         cut: whose upper part learns. mean, variance: float [d0] of the features below the cut.
+        momentum: of the running statistics of those above it.
     """
     inputs = {"maps": keras.Input(cut.upper.input_shape[1:], name="maps"),
               "below": keras.Input(mean.shape, name="below")}  # fmt: skip
     scale = keras.layers.Normalization(mean=mean, variance=variance, dtype="float32", name=SCALE)
-    even = keras.layers.BatchNormalization(center=False, scale=False, dtype="float32", name=EVEN)
+    even = keras.layers.BatchNormalization(momentum=momentum, center=False, scale=False,
+                                           dtype="float32", name=EVEN)  # fmt: skip
     features = [scale(inputs["below"]), even(cut.upper(inputs["maps"]))]
     both = keras.layers.Concatenate(dtype="float32")(features)
     both = keras.layers.Dropout(DROPOUT, seed=seed, dtype="float32")(both)
@@ -106,18 +108,6 @@ def teach(cut: Cut, seen: Seen, labels: np.ndarray, held: Seen, held_labels: np.
     weights = softened / counts * len(labels)
     _frozen_norms(cut)
     below = seen.below.reshape(-1, seen.below.shape[-1])
-    model = network(cut, below.mean(axis=0), below.var(axis=0) + 1e-6, classes, seed)
-    steps = -(-len(labels) // batch_size) * epochs
-    slow = {id(weight) for weight in cut.upper.weights}
-    factors = [RATE / HEAD_RATE if id(v) in slow else 1.0 for v in model.trainable_variables]
-    rate = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=HEAD_RATE,
-                                                  warmup_steps=max(1, steps // 10))  # fmt: skip
-    # No longer than a twentieth of the training, so that the first weights are forgotten.
-    momentum = min(AVERAGED, max(0.0, 1 - 20 / steps))
-    model.compile(GradedAdamW(factors, learning_rate=rate, weight_decay=DECAY, use_ema=True,
-                              ema_momentum=momentum),
-                  keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=SMOOTHING),
-                  weighted_metrics=["accuracy"])  # fmt: skip
     views = seen.below.shape[1]
     first = np.random.default_rng(seed).integers(0, views, len(labels))
 
@@ -127,6 +117,19 @@ def teach(cut: Cut, seen: Seen, labels: np.ndarray, held: Seen, held_labels: np.
         turn = (first[order] + number) % views
         return _Epoch(seen, labels, weights, order, turn, classes, batch_size, (seed, number, 1))
 
+    steps = len(epoch_of(0)) * epochs
+    # No longer than a twentieth of the training, so that what was there first is forgotten.
+    momentum = min(AVERAGED, max(0.0, 1 - 20 / steps))
+    model = network(cut, below.mean(axis=0), below.var(axis=0) + 1e-6, classes, seed,
+                    max(0.5, momentum))  # fmt: skip
+    slow = {id(weight) for weight in cut.upper.weights}
+    factors = [RATE / HEAD_RATE if id(v) in slow else 1.0 for v in model.trainable_variables]
+    rate = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=HEAD_RATE,
+                                                  warmup_steps=max(1, steps // 10))  # fmt: skip
+    model.compile(GradedAdamW(factors, learning_rate=rate, weight_decay=DECAY, use_ema=True,
+                              ema_momentum=momentum),
+                  keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=SMOOTHING),
+                  weighted_metrics=["accuracy"])  # fmt: skip
     rows = np.arange(len(held_labels))
     history = training.fit(
         model, epoch_of, _Epoch(held, held_labels, weights, rows, rows * 0, classes, batch_size),
@@ -167,7 +170,8 @@ def _given(seen: Seen, rows: np.ndarray, views) -> dict[str, np.ndarray]:
 class _Epoch(keras.utils.PyDataset):
     """Photographs in an order, each in one of its views, with the weights of their classes.
 
-    With a seed each is mixed with another one of its batch.
+    With a seed each is mixed with another one of its batch, and a last batch of one photograph
+    alone, which has no spread, is left out.
     """
 
     def __init__(self, seen, labels, weights, order, views, classes, batch_size, seed=None):
@@ -177,7 +181,8 @@ class _Epoch(keras.utils.PyDataset):
         self.batch_size, self.seed = batch_size, seed
 
     def __len__(self):
-        return -(-len(self.order) // self.batch_size)
+        alone = self.seed is not None and len(self.order) % self.batch_size == 1
+        return max(1, -(-len(self.order) // self.batch_size) - alone)
 
     def __getitem__(self, step):
         part = slice(step * self.batch_size, (step + 1) * self.batch_size)

@@ -1,5 +1,6 @@
 """Members learn, differ by their seed, and a stopped one goes on; priors move the answer."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -48,6 +49,23 @@ def test_it_learns(taught, seen):
     held, labels = seen[1]
     right = taught.logits(held).argmax(axis=1) == labels
     assert right.mean() > 0.75 and taught.history.epochs == 5
+
+
+def test_features_are_standardised_after_a_short_training_too(taught, seen):
+    layer = taught.model.get_layer(train.EVEN)
+    features = [taught.cut.upper.predict(seen[0][0].maps(np.arange(COUNT), view), verbose=0)
+                for view in (0, 1)]  # fmt: skip
+    taken = keras.ops.convert_to_numpy(layer.moving_variance) + layer.epsilon
+    spread = (np.concatenate(features).var(axis=0) + layer.epsilon) / taken
+    assert 0.5 < np.median(spread) < 2
+
+
+def test_a_last_photograph_alone_is_left_out_of_learning(seen, tmp_path):
+    one, labels = seen[0]
+    given = (one, labels, np.ones(3), np.arange(COUNT), np.zeros(COUNT, int), 3)
+    assert len(train._Epoch(*given, batch_size=COUNT - 1, seed=(0, 0, 1))) == 1
+    assert len(train._Epoch(*given, batch_size=COUNT - 2, seed=(0, 0, 1))) == 2
+    assert len(train._Epoch(*given, batch_size=COUNT - 1)) == 2  # all are judged
 
 
 def test_seeds_make_members(taught, seen, tmp_path):
