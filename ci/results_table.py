@@ -139,7 +139,9 @@ def one_table(recipe: Recipe, table: Table, records: list[Record], source: str) 
         n = ", ".join(str(n) for n in sorted({r.n for r in row}))
         lines.append([d, *ours, *theirs, n, seeds(row)])
     what = metric.replace("_", " ") + (", %" if unit == "percent" else "")
-    title = f"**{table.title}** ({what}; in brackets the 95 % interval)"
+    draws = all(cell.interval.startswith("least and most") for cell in cells.values())
+    bracket = "the least and the most of the draws" if draws else "the 95 % interval"
+    title = f"**{table.title}** ({what}; in brackets {bracket})"
     if next(iter(cells.values())).synthetic:
         title += " – **synthetic data, written by this project**"
     escaped = ([c.replace("|", "\\|") for c in line] for line in lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -21,21 +22,15 @@ def spread(groups: np.ndarray, function: Callable, *arrays: np.ndarray, n: int =
         function: (*arrays) -> number.
     """
     several = len(np.unique(groups)) < len(groups)
-    return metrics.bootstrap(function, *arrays, groups=groups if several else None, n=n)
-
-
-def calibration(ill: np.ndarray, shares: np.ndarray, groups: np.ndarray) -> Interval:
-    """Expected calibration error of probabilities [n] of being ill, bool [n]."""
-    found = spread(groups, metrics.expected_calibration_error, np.asarray(ill).astype(int),
-                   both(shares))  # fmt: skip
-    # The bootstrap of an error that cannot be negative lies above it.
+    found = metrics.bootstrap(function, *arrays, groups=groups if several else None, n=n)
+    # The bootstrap of an error that cannot be negative, or of a class seen once, lies beside it.
     return found.model_copy(update={"low": min(found.low, found.value),
                                     "high": max(found.high, found.value)})  # fmt: skip
 
 
-def both(shares: np.ndarray) -> np.ndarray:
-    """[n, 2] of the probabilities [n] of yes."""
-    return np.column_stack([1 - shares, shares])
+def calibration(ill: np.ndarray, shares: np.ndarray, groups: np.ndarray) -> Interval:
+    """Expected calibration error of probabilities [n] of being ill, bool [n]."""
+    return spread(groups, metrics.expected_calibration_error, np.asarray(ill).astype(int), shares)
 
 
 def two_points(ill: np.ndarray, score: np.ndarray, sensitivity: float, specificity: float
@@ -46,11 +41,31 @@ def two_points(ill: np.ndarray, score: np.ndarray, sensitivity: float, specifici
         ill: bool [n]. score: float [n].
         sensitivity: that "sensitive" must reach. specificity: that "specific" must reach.
 
+    Where one cannot be reached but by calling everybody (or nobody) ill, the highest that can is
+    taken, with a warning: so much work is not thrown away for it.
+
     Raises:
-        ValueError: a rate that cannot be reached, see `screening.choose`.
+        ValueError: no rate can be reached, see `screening.choose`.
     """
-    return {"sensitive": screening.choose(ill, score, sensitivity=sensitivity),
-            "specific": screening.choose(ill, score, specificity=specificity)}  # fmt: skip
+    return {"sensitive": _nearest(ill, score, "sensitivity", sensitivity),
+            "specific": _nearest(ill, score, "specificity", specificity)}  # fmt: skip
+
+
+def _nearest(ill: np.ndarray, score: np.ndarray, rate: str, wanted: float) -> float:
+    count = int(np.sum(ill)) if rate == "sensitivity" else int(np.sum(~np.asarray(ill, bool)))
+    below = [k / count for k in range(count, 0, -1) if k / count < wanted <= 1]
+    for number, each in enumerate([wanted, *below]):
+        try:
+            found = screening.choose(ill, score, **{rate: each})
+        except ValueError:
+            if number == len(below):
+                raise
+            continue
+        if number:
+            warnings.warn(f"A {rate} of {wanted:g} cannot be reached on these {len(ill)} pictures; "
+                          f"{each:.3f} is taken.", stacklevel=3)  # fmt: skip
+        return found
+    raise AssertionError("the last one raises")
 
 
 def at(ill: np.ndarray, score: np.ndarray, thresholds: Mapping[str, float],

@@ -24,12 +24,34 @@ def test_an_honest_probability_has_a_small_error_and_an_interval_that_holds_it()
     ill = RANDOM.random(2000) < shares
     honest = records.calibration(ill, shares, np.arange(2000))
     boasting = records.calibration(ill, np.where(shares > 0.5, 0.99, 0.01), np.arange(2000))
-    assert honest.low <= honest.value <= honest.high and honest.value < 0.03 < 0.2 < boasting.value
+    assert honest.low <= honest.value <= honest.high and honest.value < 0.05 < 0.2 < boasting.value
 
 
-def test_both_columns_add_up():
-    assert np.allclose(records.both(SCORE).sum(axis=1), 1)
-    assert np.array_equal(records.both(SCORE)[:, 1], SCORE)
+def test_calibration_is_of_the_probability_itself():
+    """Too high below a half and too low above it are two errors; of the confidence they cancel."""
+    shares = np.repeat([0.3, 0.7], 1000)
+    ill = np.concatenate([np.arange(1000) < 100, np.arange(1000) < 900])
+    assert records.calibration(ill, shares, np.arange(2000)).value == pytest.approx(0.2)
+
+
+def test_an_interval_holds_its_value():
+    """Of a class with one picture, which most draws have not."""
+    classes = np.array([0] * 20 + [1])
+    found = records.spread(np.arange(21), lambda k: np.mean(k == 1), classes)
+    assert found.low <= found.value <= found.high
+    rare = records.spread(np.arange(21), lambda k: len(np.unique(k)), classes)
+    assert rare.low <= rare.value == 2 <= rare.high
+
+
+def test_a_rate_out_of_reach_becomes_the_nearest_one():
+    ill, score = np.array([1, 1, 1, 0, 0, 0], bool), np.array([0.9, 0.8, 0.1, 0.2, 0.3, 0.4])
+    with pytest.warns(UserWarning, match="A sensitivity of 0.95 cannot be reached.*0.667 is taken"):
+        chosen = records.two_points(ill, score, 0.95, 0.95)
+    assert chosen["sensitive"] == 0.8
+    with pytest.raises(ValueError, match="0 positive"):
+        records.two_points(np.zeros(6, bool), score, 0.95, 0.95)
+    with pytest.raises(ValueError, match="1.5"):
+        records.two_points(ill, score, 1.5, 0.95)
 
 
 def test_thresholds_reach_their_rates_and_are_told_elsewhere():

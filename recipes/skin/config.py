@@ -19,8 +19,9 @@ class Skin(parameters.Parameters):
     MALIGNANT: str
     READERS: str | None
     STRICT: bool
-    BACKBONE: str = Field(min_length=1)
-    SIZE: int = Field(ge=64, le=1024)
+    # Those of `cut.CUTS`: of others nobody has said where they may be cut.
+    BACKBONE: Literal["auto", "mobilenet_v2", "inception_v3", "inception_v3_to_mixed8", "small"]
+    SIZE: int = Field(ge=75, le=1024)  # Inception-v3 takes no less
     CONSTANCY: Literal["none", "grey_world", "shades_of_grey"]
     MEMBERS: int = Field(ge=1, le=20)
     SENSITIVITY: float = Field(gt=0.5, le=1)

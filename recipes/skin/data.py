@@ -28,7 +28,11 @@ NAMES = {"akiec": "actinic keratosis, Bowen's disease", "bcc": "basal cell carci
          "nv": "melanocytic nevus", "vasc": "vascular lesion",
          "scc": "squamous cell carcinoma"}  # fmt: skip
 # akiec has carcinoma in situ among it; scc is a class of the ISIC challenges.
-MALIGNANT = ("mel", "bcc", "akiec", "scc", "malignant")
+MALIGNANT = ("mel", "bcc", "akiec", "scc", "malignant", "melanoma", "basal cell carcinoma",
+             "squamous cell carcinoma", "actinic keratosis")  # fmt: skip
+BENIGN = ("nv", "bkl", "df", "vasc", "benign", "nevus", "naevus", "melanocytic nevus",
+          "seborrheic keratosis", "benign keratosis", "dermatofibroma", "vascular lesion")
+LEAST = 2  # malignant and benign photographs in each part, for areas and thresholds
 PARTS = ("train", "validation", "test")
 APART = 5  # of data without a part for validation or for test, one of so many is set apart
 
@@ -43,7 +47,7 @@ class Lesions:
         classes: names, in the order of the labels. malignant: those of them that are.
         rows: a row a photograph: "path", "label", "split" (one of `PARTS`), "group" (the same for
             photographs of one lesion, of one patient where known, and for look-alikes), "lesion",
-            "age", "sex", "place" (as told), "sha256", "width", "height".
+            "patient", "age", "sex", "place" (as told), "sha256", "width", "height".
         report: what was dropped and remarked.
         alike: pairs of look-alikes with what was done about them.
         readers: 1 where a person called a test photograph malignant, index "path"; or None.
@@ -111,7 +115,8 @@ def load(
     Args:
         data: "sample" (drawn here, synthetic), "ham10000", or a path, see `layouts.read`.
         columns: see `layouts.read`.
-        malignant: names of classes that are; those that the data has not are passed over.
+        malignant: names of classes that are. Unless given, those that are known to be; then every
+            class must be known to be one or the other.
         readers: a CSV with a column "image" (or "image_id") and one for each person: 1 for
             malignant, 0 for benign or blank; the sample has its own.
         strict: refuse the user's data if anything in it must be dropped.
@@ -137,11 +142,7 @@ def load(
                                         "as it was published"), True  # fmt: skip
         name = source.name
     listed = layouts.read(source, columns=columns)
-    bad = tuple(each for each in listed.classes if each.lower() in malignant)
-    if not 0 < len(bad) < len(listed.classes):
-        raise DataError(f"{name} has the classes {', '.join(listed.classes)}; which of them are "
-                        'malignant? Say so: MALIGNANT = "mel, bcc". At least one must be, and one '
-                        "must not.")
+    bad = _malignant(listed.classes, malignant, name)
     rows = check.readable(listed)
     if own:
         _remark_private(rows, listed.report)
@@ -152,11 +153,49 @@ def load(
         if not (rows["split"] == part).any():
             rows = _set_apart(rows, part, name, seed)
     rows = check.enough(rows, listed, name)
+    _both_kinds(rows, [each in bad for each in listed.classes], name)
+    if own and not (rows[["lesion", "patient"]] != "").any(axis=None):
+        said = "no lesions are told: photographs of one lesion may lie in several parts"
+        listed.report.add("lesions", said, file=source, action="kept")
+    part_of = dict(zip(rows["path"], rows["split"], strict=True))
+    for which in ("first", "second"):  # where they are now
+        alike[f"{which} part"] = alike[which].map(part_of).fillna("dropped")
     listed.report.raise_if_strict(own and strict and listed.report.dropped > 0)
-    told = None if readers is None else _readers(Path(readers), rows)
+    told = None if readers is None else _readers(Path(readers), rows, listed.report)
     found = Lesions(name, data == "sample", listed.classes, bad, rows, listed.report, alike, told,
                     masks, licence, citation)  # fmt: skip
     return _limited(found, limit, seed)
+
+
+def _malignant(classes: list[str], wanted: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """Those of the classes that are."""
+
+    def plain(word: str) -> str:
+        spaced = word.strip().lower().replace("_", " ").replace("-", " ")
+        return layouts.NAMES.get(spaced) or spaced
+
+    known = {plain(each): each for each in classes}
+    asked = {plain(each): each for each in wanted}
+    there = f"{name} has the classes {', '.join(classes)}"
+    if wanted != MALIGNANT and (strange := [asked[each] for each in asked if each not in known]):
+        raise DataError(f"{there}; MALIGNANT names {', '.join(strange)}, which is none of them.")
+    bad = tuple(known[each] for each in known if each in asked)
+    unknown = [known[each] for each in known if each not in (*asked, *BENIGN)]
+    if wanted == MALIGNANT and unknown or not 0 < len(bad) < len(classes):
+        of_these = f" Of {', '.join(unknown)} it is not known." if unknown and bad else ""
+        raise DataError(f"{there}; which of them are malignant?{of_these} Say so: MALIGNANT = "
+                        '"mel, bcc". At least one must be, and one must not.')  # fmt: skip
+    return bad
+
+
+def _both_kinds(rows: pd.DataFrame, bad: list[bool], name: str) -> None:
+    for part in PARTS:
+        ill = np.array(bad)[rows.loc[rows["split"] == part, "label"]]
+        if min(ill.sum(), (~ill).sum()) < LEAST:
+            raise DataError(f"{name}: the part {part} has {ill.sum()} malignant and {(~ill).sum()} "
+                            f"benign photographs; at least {LEAST} of each are needed. Add some, "
+                            "or give parts of your own (folders train, val and test, or a column "
+                            "split).")
 
 
 def sample() -> Path:
@@ -182,8 +221,8 @@ def _remark_private(rows: pd.DataFrame, report: Report) -> None:
 def _grouped(rows: pd.DataFrame, report: Report) -> pd.DataFrame:
     """Lesions and look-alikes as one group, and no group in two parts: test keeps it."""
     same = []
-    for key in ("group", "lesion"):
-        told = rows[rows[key] != ""] if key == "lesion" else rows
+    for key in ("group", "lesion", "patient"):
+        told = rows if key == "group" else rows[rows[key] != ""]
         for places in told.groupby(key).indices.values():
             numbers = told.index[places]
             same += [(int(numbers[0]), int(other)) for other in numbers[1:]]
@@ -191,7 +230,7 @@ def _grouped(rows: pd.DataFrame, report: Report) -> pd.DataFrame:
     rank = rows["split"].map({"test": 0, "validation": 1, "train": 2})
     first = rank.groupby(rows["group"]).transform("min")
     for row in rows[rank > first].itertuples():
-        said = f"shows a lesion of the part {PARTS[2 - first[row.Index]]}"
+        said = f"shows a lesion or a patient of the part {PARTS[2 - first[row.Index]]}"
         report.add("one lesion in two parts", said, file=row.path, row=row.line or None)
     return rows[rank == first].reset_index(drop=True)
 
@@ -210,21 +249,44 @@ def _set_apart(rows: pd.DataFrame, part: str, name: str, seed: int) -> pd.DataFr
     return rows.assign(split=split)
 
 
-def _readers(path: Path, rows: pd.DataFrame) -> pd.DataFrame:
+def _readers(path: Path, rows: pd.DataFrame, report: Report) -> pd.DataFrame:
     table = read_table(path, Report(str(path)))
     column = next((name for name in ("image", "image_id") if name in table.columns), None)
     if column is None or len(table.columns) < 2:
         raise DataError(f"{path} needs a column 'image' and a column for each reader; it has "
                         f"{', '.join(table.columns)}.")
     frame = pd.DataFrame([fields for _, _, fields in table.records], columns=table.columns)
-    by_name = {Path(each).stem.lower(): each for each in rows["path"]}
-    frame.index = [by_name.get(Path(name).stem.lower(), "") for name in frame.pop(column)]
+    frame.index = _named(frame.pop(column), rows["path"], path, report)
     wrong = frame.stack()
     wrong = wrong[~wrong.isin(["", "0", "1"])]
     if len(wrong):
         raise DataError(f"{path}: {wrong.index[0][1]} says {wrong.iloc[0]!r}; write 1 for "
                         "malignant, 0 for benign, or leave it blank.")
     return frame[frame.index != ""].apply(pd.to_numeric).rename_axis("path")
+
+
+def _named(images: pd.Series, paths: pd.Series, table: Path, report: Report) -> list[str]:
+    """The path that each image means, by its name or its folder and name; "" for none."""
+    means: dict[str, list[str]] = {}
+    for each in paths:
+        where = Path(each)
+        for key in (where.stem, f"{where.parent.name}/{where.stem}"):
+            means.setdefault(key.lower(), []).append(each)
+    found: list[str] = []
+    for image in images:
+        where = Path(str(image))
+        key = f"{where.parent.name}/{where.stem}" if where.parent.name else where.stem
+        fitting = means.get(key.lower(), [])
+        if len(fitting) > 1:
+            raise DataError(f"{table}: {image} may be {' or '.join(fitting[:2])}; write the folder "
+                            "before the name.")
+        if fitting and fitting[0] in found:
+            raise DataError(f"{table} has two rows for {image}; leave one.")
+        found += fitting or [""]
+    if missing := [str(image) for image, path in zip(images, found, strict=True) if not path]:
+        said = f"{len(missing)} images are not among the photographs, {missing[0]} for one"
+        report.add("readers", said, file=table, action="kept")
+    return found
 
 
 def _limited(lesions: Lesions, limit: int | None, seed: int) -> Lesions:

@@ -3,7 +3,8 @@
 * HAM10000 as published: HAM10000_metadata (CSV with lesion_id, image_id and dx) beside the pictures
   (P. Tschandl et al., Scientific Data 5:180161, 2018);
 * the ISIC challenges: a column for each class, as in ISIC2018_Task3_Training_GroundTruth.csv and
-  ISIC_2019_Training_GroundTruth.csv, with or without the metadata's table beside it;
+  ISIC_2019_Training_GroundTruth.csv, with or without the table beside it that tells of lesions and
+  persons (ISIC_2019_Training_Metadata.csv, ISIC2018_Task3_Training_LesionGroupings.csv);
 * DermaMNIST, by `common.medmnist`;
 * a folder for each class, or any table of paths and labels.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -28,19 +29,21 @@ from common.vision.shelf import Lost, Shelf, walked
 GUESSES = {
     "path": ("path", "image", "image_id", "isic_id", "image_name", "file", "filename", "picture"),
     "label": ("dx", "diagnosis", "label", "class", "target", "benign_malignant"),
-    "lesion": ("group", "lesion_id", "lesion", "patient_id", "patient"),
+    "lesion": ("group", "lesion_id", "lesion"),
+    "patient": ("patient_id", "patient"),
     "split": ("split", "part", "set", "subset"),
     "age": ("age", "age_approx"),
     "sex": ("sex", "gender"),
     "place": ("localization", "anatom_site_general_challenge", "anatom_site_general", "anatom_site",
               "site"),
 }  # fmt: skip
-TOLD = ("lesion", "age", "sex", "place")  # what a row may say beside its path, label and part
+TOLD = ("lesion", "patient", "age", "sex", "place")  # what a row may say beside path, label, part
 # Classes of the challenges and of DermaMNIST, in HAM10000's words.
 NAMES = {"mel": "mel", "nv": "nv", "bcc": "bcc", "akiec": "akiec", "ak": "akiec", "bkl": "bkl",
          "df": "df", "vasc": "vasc", "scc": "scc", "unk": ""}  # fmt: skip
 DERMAMNIST = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
 _TABLE = re.compile(r"labels\.csv|ham10000_metadata(\.csv)?|isic.*groundtruth.*\.csv", re.I)
+_BESIDE = re.compile(r"isic.*(metadata|lesiongroupings).*\.csv", re.I)
 LEVELS = 3  # folders to go down at most in search of a table
 
 
@@ -54,8 +57,8 @@ def read(path: str | os.PathLike, *, columns: Mapping[str, str] | None = None,
         cache: see `medmnist.unpack`.
 
     Returns:
-        Rows with "lesion" ("" unknown), "age" (float, nan unknown), "sex" and "place" beside those
-        of `Listed`.
+        Rows with "lesion" and "patient" ("" unknown), "age" (float, nan unknown), "sex" and "place"
+        beside those of `Listed`.
 
     Raises:
         DataError: it is of no layout, a column is missing, or fewer than two classes are left.
@@ -66,13 +69,23 @@ def read(path: str | os.PathLike, *, columns: Mapping[str, str] | None = None,
         return _of_medmnist(path, report, cache)
     if path.is_file():
         return _of_table(path, path.parent, report, columns or {})
-    tables = [each for each in walked(path, LEVELS) if _TABLE.fullmatch(each.name)]
+    inside = list(walked(path, LEVELS))
+    tables = [each for each in inside if _TABLE.fullmatch(each.name)]
     if len(tables) > 1:
         named = " and ".join(str(each.relative_to(path)) for each in tables[:3])
         raise DataError(f"{path} holds the tables {named}; give the one that counts as DATA.")
     if tables:
-        return _of_table(tables[0], path, report, columns or {})
-    return _told(listing.of_folder(path))
+        beside = [each for each in inside if _BESIDE.fullmatch(each.name)]
+        return _of_table(tables[0], path, report, columns or {}, beside)
+    return _told(_of_folder(path))
+
+
+def _of_folder(path: Path) -> Listed:
+    found = listing.of_folder(path)
+    rows = found.rows.assign(split=found.rows["split"].map(lambda part: PART_NAMES.get(part, part)))
+    for name in rows.loc[rows["label"] < 0, "path"]:
+        found.report.add("row", "is of no class", file=name)
+    return Listed(found.classes, rows[rows["label"] >= 0], found.report, path)
 
 
 def _of_medmnist(path: Path, report: Report, cache) -> Listed:
@@ -85,15 +98,16 @@ def _of_medmnist(path: Path, report: Report, cache) -> Listed:
     return _told(Listed(classes, rows, report, path))
 
 
-def _of_table(path: Path, root: Path, report: Report, columns: Mapping[str, str]) -> Listed:
-    table = read_table(path, report)
+def _of_table(path: Path, root: Path, report: Report, columns: Mapping[str, str],
+              beside: Sequence[Path] = ()) -> Listed:  # fmt: skip
+    table, spelled = read_table(path, report), {}
     places = _places(path, table, columns)
     classes = _one_hot(table, places) if places["label"] is None else None
     if places["path"] is None or (places["label"] is None and not classes):
         missing = "pictures" if places["path"] is None else "classes"
         raise DataError(f"{path} has the columns {', '.join(table.columns)}; which holds the "
                         f'{missing}? Say so: COLUMNS = "path: image, label: dx".')
-    shelf, rows, labels = Shelf(root), [], []
+    shelf, rows, more = Shelf(root), [], _more(beside)
     for line, _, fields in table.records:
         said = {kind: "" if place is None else str(fields[place] or "").strip()
                 for kind, place in places.items()}  # fmt: skip
@@ -108,16 +122,50 @@ def _of_table(path: Path, root: Path, report: Report, columns: Mapping[str, str]
         except Lost as lost:
             report.add(lost.kind, str(lost), file=path, row=line)
             continue
+        known = more.get(picture.stem.lower(), {})
         rows.append({"path": str(picture), "split": part, "line": line,
-                     **{kind: said[kind] for kind in TOLD}})  # fmt: skip
-        labels.append(label)
-    names = sorted(set(labels), key=str.casefold)
+                     "label": spelled.setdefault(label.casefold(), label),
+                     **{kind: said[kind] or known.get(kind, "") for kind in TOLD}})  # fmt: skip
+    rows = _once(rows, path, report)
+    names = sorted({row["label"] for row in rows}, key=str.casefold)
     if len(names) < 2:
         raise DataError(f"{path} has {len(names)} class(es) with pictures; at least two are "
                         f"needed. {report.summary()}")
     frame = pd.DataFrame(rows)
-    frame.insert(1, "label", [names.index(label) for label in labels])
-    return _told(Listed(names, frame.drop_duplicates("path"), report, root))
+    frame["label"] = frame["label"].map(names.index)
+    return _told(Listed(names, frame, report, root))
+
+
+def _more(tables: Sequence[Path]) -> dict[str, dict[str, str]]:
+    """What tables beside the one with the classes tell, by the picture's name."""
+    found: dict[str, dict[str, str]] = {}
+    for path in tables:
+        table = read_table(path, Report(str(path)))
+        places = _places(path, table, {})
+        for _, _, fields in table.records if places["path"] is not None else ():
+            said = {kind: str(fields[places[kind]] or "").strip()
+                    for kind in ("path", *TOLD) if places[kind] is not None}  # fmt: skip
+            name = Path(said.pop("path")).stem.lower()
+            found.setdefault(name, {}).update({kind: word for kind, word in said.items() if word})
+    return found
+
+
+def _once(rows: list[dict], path: Path, report: Report) -> list[dict]:
+    """Each file once; of one with two classes no row can be believed."""
+    classes: dict[str, set[str]] = {}
+    for row in rows:
+        classes.setdefault(row["path"], set()).add(row["label"])
+    kept: dict[str, dict] = {}
+    for row in rows:
+        several, name = sorted(classes[row["path"]]), Path(row["path"]).name
+        if len(several) > 1:
+            said = f"{name} is called {' and '.join(several)} by different rows"
+            report.add("two labels for one picture", said, file=path, row=row["line"])
+        elif row["path"] in kept:
+            report.add("row", f"{name} has a row already", file=path, row=row["line"])
+        else:
+            kept[row["path"]] = row
+    return list(kept.values())
 
 
 def _problem(said: dict, label: str, part: str) -> str:
@@ -163,6 +211,11 @@ def _told(found: Listed) -> Listed:
     for kind in TOLD:
         if kind not in rows:
             rows[kind] = ""
+    written = rows["age"].astype(str).str.strip()
     rows["age"] = pd.to_numeric(rows["age"], errors="coerce")
+    odd = rows["age"].isna() & ~written.str.lower().isin(["", "nan", "none", "unknown", "na"])
+    for index in rows.index[odd]:
+        said, line = f"the age {written[index]!r} is no number of years", rows.line[index] or None
+        found.report.add("age", said, file=rows.path[index], row=line, action="kept")
     rows["sex"] = rows["sex"].str.lower().replace("unknown", "")
     return Listed(found.classes, rows, found.report, found.source)

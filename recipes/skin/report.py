@@ -88,7 +88,7 @@ def measure(lesions: Lesions, rows: pd.DataFrame, found: np.ndarray, wanted: np.
     records = [record(lesions.name, variant, name, each, seeds) for name, each in figures.items()]
     for k, name in enumerate(lesions.classes):
         inside = label == k
-        if inside.sum() > 1:
+        if len(np.unique(group[inside])) > 1:
             recall = spread(group[inside], np.mean, (even == label)[inside].astype(float))
             what = f"recall of {name}, evened"
             records.append(record(lesions.name, variant, what, recall, seeds))

@@ -25,6 +25,7 @@ LEVELS = {"size": (128, 64, 32), "blur": (1, 2, 4), "jpeg": (60, 20, 5),
           "colour": (-40, -20, 20, 40)}  # fmt: skip
 BANDS = ((0, 30, "under 30"), (30, 45, "30 to 44"), (45, 60, "45 to 59"), (60, 75, "60 to 74"),
          (75, 200, "75 and more"))  # fmt: skip  # years
+ENOUGH = 16  # lesions of each kind, for the example of a broken folder
 TIMES = 2  # the network's size, to which photographs are brought before they are made worse
 # Of the paper: 129,450 photographs to learn from; three classes (benign, malignant, neither).
 PAPER = {"Esteva et al. 2017, carcinomas": 0.96, "Esteva et al. 2017, melanomas": 0.94,
@@ -109,26 +110,32 @@ def published(lesions: Lesions) -> dict[str, dict[str, float]]:
     return {} if lesions.synthetic else {"AUC of malignant": PAPER}
 
 
-def broken_example(lesions: Lesions, output_dir: str | Path) -> Path:
-    """A folder of classes with what people's folders have in them, to show what is said of it."""
+def broken_example(lesions: Lesions, output_dir: str | Path) -> Path | None:
+    """A folder of two classes with what people's folders have in them, to show what is said of it.
+
+    None where the data has too few lesions for it.
+    """
     folder = Path(output_dir) / "broken_example"
     shutil.rmtree(folder, ignore_errors=True)
     rows = lesions.part("train").drop_duplicates("group")
-    for name in ("mel", "nv"):
+    bad = lesions.is_malignant(rows["label"])
+    if min(bad.sum(), (~bad).sum()) < ENOUGH:
+        return None
+    for name, which in (("malignant", bad), ("benign", ~bad)):
         inside = folder / name
         inside.mkdir(parents=True)
-        label = lesions.classes.index(name) if name in lesions.classes else len(folder.name) % 2
-        for number, path in enumerate(rows.loc[rows["label"] == label, "path"].head(12)):
-            shutil.copyfile(path, inside / f"{number}.jpg")
-    good = folder / "mel" / "0.jpg"
-    shutil.copyfile(good, folder / "nv" / "the_same_lesion.jpg")
-    (folder / "nv" / "cut.jpg").write_bytes(good.read_bytes()[:3000])
-    (folder / "nv" / "empty.jpg").touch()
-    (folder / "nv" / "notes.txt").write_text("not a picture")
+        for number, path in enumerate(rows.loc[which, "path"].head(ENOUGH)):
+            shutil.copyfile(path, inside / f"{number}{Path(path).suffix}")
+    good, second = sorted((folder / "malignant").iterdir())[:2]
+    shutil.copyfile(good, folder / "benign" / f"the_same_lesion{good.suffix}")
+    (folder / "benign" / f"cut{good.suffix}").write_bytes(good.read_bytes()[:3000])
+    (folder / "benign" / "empty.jpg").touch()
+    (folder / "benign" / "notes.txt").write_text("not a picture")
     exif = Image.Exif()
     exif[0x013B] = "a name"
-    with Image.open(folder / "mel" / "1.jpg") as picture:
-        picture.resize((400, 300)).save(folder / "mel" / "telling.jpg", exif=exif)
+    with Image.open(second) as picture:
+        picture.convert("RGB").resize((400, 300)).save(folder / "malignant" / "telling.jpg",
+                                                       exif=exif)  # fmt: skip
     return folder
 
 

@@ -118,7 +118,7 @@ def test_a_folder_for_each_class_with_what_people_have_in_it(folder, tmp_path):
 
 @pytest.mark.parametrize(("wish", "words"), [
     ({"data": "ham1000"}, "Did you mean 'ham10000'"),
-    ({"data": "FOLDER", "malignant": ("cancer",)}, 'MALIGNANT = "mel, bcc"'),
+    ({"data": "FOLDER", "malignant": ("mel", "cancer")}, "MALIGNANT names cancer"),
     ({"data": "FOLDER", "columns": {"label": "diagnose"}}, "no column 'diagnose'; it has"),
     ({"data": "FOLDER", "readers": "WRONG"}, "reader says 'yes'"),
 ])  # fmt: skip
