@@ -124,18 +124,18 @@ def broken_example(lesions: Lesions, output_dir: str | Path) -> Path | None:
     for name, which in (("malignant", bad), ("benign", ~bad)):
         inside = folder / name
         inside.mkdir(parents=True)
-        for number, path in enumerate(rows.loc[which, "path"].head(ENOUGH)):
+        for number, path in enumerate(rows.loc[which, "path"].head(ENOUGH), 1):
             shutil.copyfile(path, inside / f"{number}{Path(path).suffix}")
-    good, second = sorted((folder / "malignant").iterdir())[:2]
+    good, other = (next((folder / name).glob("1.*")) for name in ("malignant", "benign"))
     shutil.copyfile(good, folder / "benign" / f"the_same_lesion{good.suffix}")
     (folder / "benign" / f"cut{good.suffix}").write_bytes(good.read_bytes()[:3000])
     (folder / "benign" / "empty.jpg").touch()
     (folder / "benign" / "notes.txt").write_text("not a picture")
     exif = Image.Exif()
     exif[0x013B] = "a name"
-    with Image.open(second) as picture:
-        picture.convert("RGB").resize((400, 300)).save(folder / "malignant" / "telling.jpg",
-                                                       exif=exif)  # fmt: skip
+    with Image.open(other) as picture:
+        smaller = picture.convert("RGB").resize((400, 300))
+        smaller.save(folder / "benign" / "0_telling.jpg", exif=exif)
     return folder
 
 
