@@ -72,7 +72,7 @@ def study(lesions, constancy: str, folder: Path) -> tuple[list[dict], float]:
     seeds = list(range(SEED, SEED + (MEMBERS if is_usual else 1)))
     members = [train.teach(fresh(), seen["train"], labels["train"], seen["validation"],
                            labels["validation"], count, folder / f"member_{seed}", epochs=epochs,
-                           seed=seed) for seed in seeds]  # fmt: skip
+                           seed=seed, data=lesions.fingerprint) for seed in seeds]  # fmt: skip
     wanted, learned = np.bincount(labels["train"]) / len(labels["train"]), members[0].frequencies
     logits = {part: [member.logits(seen[part]) for member in members]
               for part in ("validation", "test")}  # fmt: skip

@@ -86,7 +86,7 @@ def network(cut: Cut, mean: np.ndarray, variance: np.ndarray, classes: int, seed
 
 def teach(cut: Cut, seen: Seen, labels: np.ndarray, held: Seen, held_labels: np.ndarray,
           classes: int, output_dir: str | Path | None, *, epochs: int = 8, seed: int = 0,
-          batch_size: int = BATCH, resume: bool = True,
+          batch_size: int = BATCH, data: str = "", resume: bool = True,
           log: Callable[[str], None] | None = print) -> Taught:  # fmt: skip
     """Teach the upper part and a matrix on top.
 
@@ -96,6 +96,8 @@ def teach(cut: Cut, seen: Seen, labels: np.ndarray, held: Seen, held_labels: np.
         output_dir: checkpoints go there; a stopped run goes on after its last whole epoch. None
             keeps none.
         seed: of the order and the views.
+        data: what the photographs are told by, `Lesions.fingerprint`: a checkpoint of others is
+            refused.
 
     Raises:
         ValueError: fewer than one epoch, or a class without a training photograph.
@@ -135,8 +137,8 @@ def teach(cut: Cut, seen: Seen, labels: np.ndarray, held: Seen, held_labels: np.
         model, epoch_of, _Epoch(held, held_labels, weights, rows, rows * 0, classes, batch_size),
         epochs=epochs, output_dir=output_dir, resume=resume, monitor="val_loss", seed=seed, log=log,
         settings={"rates": (RATE, HEAD_RATE), "mixed": MIXED, "averaged": momentum, "seed": seed,
-                  "key": cut.taps.backbone.key, "batch_size": batch_size, "epochs": epochs,
-                  "constancy": cut.constancy, "maps": seen.shape,
+                  "data": data, "key": cut.taps.backbone.key, "batch_size": batch_size,
+                  "epochs": epochs, "constancy": cut.constancy, "maps": seen.shape,
                   "labels": hashlib.sha256(labels.astype(np.int64).tobytes()).hexdigest()},
     )  # fmt: skip
     return Taught(model, history, softened, cut)

@@ -98,6 +98,8 @@ def test_other_data_does_not_go_on_with_a_checkpoint(seen, tmp_path):
     (one, labels), held = seen
     with pytest.raises(ValueError, match="labels"):
         teach([(one, labels[::-1].copy()), held], tmp_path, epochs=1)
+    with pytest.raises(ValueError, match="data"):
+        teach(seen, tmp_path, epochs=1, data="the same labels of other photographs")
 
 
 def test_priors_move_the_answer_towards_rare_classes(taught, seen):
