@@ -174,13 +174,12 @@ def _malignant(classes: list[str], wanted: tuple[str, ...], name: str) -> tuple[
         spaced = word.strip().lower().replace("_", " ").replace("-", " ")
         return layouts.NAMES.get(spaced) or spaced
 
-    known = {plain(each): each for each in classes}
-    asked = {plain(each): each for each in wanted}
+    known, asked = {plain(each) for each in classes}, {plain(each) for each in wanted}
     there = f"{name} has the classes {', '.join(classes)}"
-    if wanted != MALIGNANT and (strange := [asked[each] for each in asked if each not in known]):
+    if wanted != MALIGNANT and (strange := [each for each in wanted if plain(each) not in known]):
         raise DataError(f"{there}; MALIGNANT names {', '.join(strange)}, which is none of them.")
-    bad = tuple(known[each] for each in known if each in asked)
-    unknown = [known[each] for each in known if each not in (*asked, *BENIGN)]
+    bad = tuple(each for each in classes if plain(each) in asked)
+    unknown = [each for each in classes if plain(each) not in (*asked, *BENIGN)]
     if wanted == MALIGNANT and unknown or not 0 < len(bad) < len(classes):
         of_these = f" Of {', '.join(unknown)} it is not known." if unknown and bad else ""
         raise DataError(f"{there}; which of them are malignant?{of_these} Say so: MALIGNANT = "
@@ -275,8 +274,8 @@ def _named(images: pd.Series, paths: pd.Series, table: Path, report: Report) -> 
     found: list[str] = []
     for image in images:
         where = Path(str(image))
-        key = f"{where.parent.name}/{where.stem}" if where.parent.name else where.stem
-        fitting = means.get(key.lower(), [])
+        key = f"{where.parent.name}/{where.stem}".lower()
+        fitting = means.get(key) or means.get(where.stem.lower(), [])
         if len(fitting) > 1:
             raise DataError(f"{table}: {image} may be {' or '.join(fitting[:2])}; write the folder "
                             "before the name.")

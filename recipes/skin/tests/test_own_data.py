@@ -89,6 +89,10 @@ def test_what_is_malignant_is_never_guessed(tmp_path):
     with pytest.raises(DataError, match="MALIGNANT names bbc, which is none"):
         load(path, strange, malignant=("mel", "bbc"))
     assert load(path, strange, malignant=("ak", "mel")).malignant == ("akiec", "mel")
+    for kind in ("ak", "akiec", "benign"):  # two words for one
+        for number in range(30):
+            paint(tmp_path / "folders" / kind / f"{number}.png", (number, len(kind)))
+    assert data.load(tmp_path / "folders").malignant == ("ak", "akiec")
     known = table.assign(dx=["Melanoma", "seborrheic_keratosis"] * 30)
     assert load(path, known).malignant == ("Melanoma",)
 
