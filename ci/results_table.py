@@ -139,8 +139,9 @@ def one_table(recipe: Recipe, table: Table, records: list[Record], source: str) 
         n = ", ".join(str(n) for n in sorted({r.n for r in row}))
         lines.append([d, *ours, *theirs, n, seeds(row)])
     what = metric.replace("_", " ") + (", %" if unit == "percent" else "")
-    draws = all(cell.interval.startswith("least and most") for cell in cells.values())
-    bracket = "the least and the most of the draws" if draws else "the 95 % interval"
+    draws = {cell.interval.startswith("least and most") for cell in cells.values()}
+    words = {False: "the 95 % interval", True: "the least and the most of the draws"}
+    bracket = " or ".join(words[kind] for kind in sorted(draws))
     title = f"**{table.title}** ({what}; in brackets {bracket})"
     if next(iter(cells.values())).synthetic:
         title += " – **synthetic data, written by this project**"

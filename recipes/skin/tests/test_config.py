@@ -3,6 +3,7 @@
 import pytest
 
 from recipes.skin.config import Skin
+from recipes.skin.cut import CUTS
 
 GOOD = {"DATA": "sample", "OUTPUT_DIR": "out", "SEED": 0, "EPOCHS": 2, "BATCH_SIZE": None,
         "LIMIT": None, "RESUME": True, "COLUMNS": "", "MALIGNANT": "", "READERS": None,
@@ -25,6 +26,13 @@ def test_good_ones_pass():
 def test_wrong_ones_are_named(name, value):
     with pytest.raises(ValueError, match=name):
         Skin.check({**GOOD, name: value})
+
+
+def test_backbones_are_those_that_can_be_cut():
+    for name in ("auto", *CUTS):
+        assert Skin.check({**GOOD, "BACKBONE": name}).BACKBONE == name
+    with pytest.raises(ValueError, match="BACKBONE='squeezenet'"):
+        Skin.check({**GOOD, "BACKBONE": "squeezenet"})
 
 
 def test_a_mistyped_name_is_an_error():
